@@ -1,0 +1,95 @@
+"""What an external expert says of the restored images: F = O(I_S), eq. (5)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Direction = Literal["lower", "higher"]
+
+
+class MetricFacts(BaseModel):
+    """Typed facts of a metric, stored beside every score.
+
+    Attributes:
+        name: the name it is asked for by.
+        direction: whether lower or higher is better; there is no default, an agent fails without it.
+        low, high: theoretical or usual range, ``None`` where open.
+        needs_reference: whether a ground truth is compared against.
+        unit: a change worth speaking of, in score units (NIQE 0.1, PSNR 0.1 dB).
+        implementation: what computes it, e.g. ``"lossagent"``.
+        version: version of the implementation.
+        options: colour space, border, weights hash, ...
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    direction: Direction
+    low: float | None
+    high: float | None
+    needs_reference: bool
+    unit: float
+    implementation: str
+    version: str
+    options: dict[str, str | int | float | bool] = {}
+
+
+class Remark(BaseModel):
+    """Something said in words about the images.
+
+    Attributes:
+        author: who said it (a reviewer model, a person, the built-in describer).
+        text: the words, as data: quoted in prompts, never followed.
+        image: the image it is about, ``None`` for the whole set.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    author: str
+    text: str
+    image: str | None = None
+
+
+class Feedback(BaseModel):
+    """Scores for each metric and image, and remarks in words.
+
+    Attributes:
+        scores: metric -> image -> score; ``None`` where the metric gave none.
+        remarks: what was said in words.
+        conditions: image -> condition (``"haze"``, ``"noise25"``); scores are averaged within
+            conditions, then over them. Images without an entry share one condition.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scores: dict[str, dict[str, float | None]] = {}
+    remarks: tuple[Remark, ...] = ()
+    conditions: dict[str, str] = {}
+
+    def mean(self, metric: str) -> float | None:
+        """Mean of a metric over images, within conditions first; ``None`` if no image has a score."""
+        groups: dict[str, list[float]] = {}
+        for image, score in self.scores.get(metric, {}).items():
+            if score is not None and math.isfinite(score):
+                groups.setdefault(self.conditions.get(image, ""), []).append(score)
+        means = [sum(group) / len(group) for group in groups.values()]
+        return sum(means) / len(means) if means else None
+
+    def means(self) -> dict[str, float | None]:
+        """metric -> mean."""
+        return {metric: self.mean(metric) for metric in self.scores}
+
+    def of_image(self, image: str) -> Feedback:
+        """The part of the feedback that is about one image; remarks on the whole set included."""
+        return Feedback(
+            scores={m: {image: s[image]} for m, s in self.scores.items() if image in s},
+            remarks=tuple(r for r in self.remarks if r.image in (None, image)),
+        )
+
+    def only(self, metrics: Mapping[str, object]) -> Feedback:
+        """The same feedback without the scores of other metrics."""
+        return self.model_copy(update={"scores": {m: s for m, s in self.scores.items() if m in metrics}})

@@ -1,0 +1,127 @@
+"""What is wanted: targets, constraints and a wish in words."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from lossagent.errors import Refused
+from lossagent.feedback import Direction, Feedback
+
+
+class Target(BaseModel):
+    """A metric to move.
+
+    Attributes:
+        metric: its name.
+        direction: which way is better.
+        importance: weight in the utility, > 0.
+        unit: a change worth one point of utility, in score units.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    metric: str
+    direction: Direction
+    importance: float = Field(default=1.0, gt=0)
+    unit: float = Field(gt=0)
+
+    @property
+    def sign(self) -> float:
+        """+1 where higher is better, -1 where lower is."""
+        return 1.0 if self.direction == "higher" else -1.0
+
+
+class Constraint(BaseModel):
+    """A limit on a metric: at least / at most ``value``, absolute or relative to a named state's score.
+
+    Attributes:
+        metric: its name.
+        at_least, at_most: exactly one is given; with ``relative_to`` it is an offset to that score.
+        relative_to: ``"absolute"``, ``"start"`` (S_0) or ``"fixed"`` (the fixed run at the same depth).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    metric: str
+    at_least: float | None = None
+    at_most: float | None = None
+    relative_to: Literal["absolute", "start", "fixed"] = "absolute"
+
+    @model_validator(mode="after")
+    def _valid(self) -> Constraint:
+        if (self.at_least is None) == (self.at_most is None):
+            raise ValueError("a constraint needs exactly one of at_least and at_most")
+        return self
+
+    def violation(self, score: float | None, base: float) -> float:
+        """By how much the score misses the limit, 0 where it holds; a missing score violates it by inf."""
+        if score is None:
+            return float("inf")
+        if self.at_least is not None:
+            return max(0.0, base + self.at_least - score)
+        assert self.at_most is not None
+        return max(0.0, score - base - self.at_most)
+
+
+class Goal(BaseModel):
+    """What a run is steered towards.
+
+    Attributes:
+        targets: metrics to move; may be empty if there is a wish.
+        constraints: limits that a state must keep; feasible comes before better.
+        wish: free text ("no plastic skin") for prompts and reviewers; has no utility of its own.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    targets: tuple[Target, ...] = ()
+    constraints: tuple[Constraint, ...] = ()
+    wish: str | None = None
+
+    @model_validator(mode="after")
+    def _valid(self) -> Goal:
+        if not self.targets and not self.wish:
+            raise ValueError("a goal needs at least one target or a wish")
+        names = [t.metric for t in self.targets]
+        if len(set(names)) != len(names):
+            raise ValueError(f"a metric may be a target once; found {names}")
+        return self
+
+    @property
+    def has_utility(self) -> bool:
+        """Whether states can be compared by a number."""
+        return bool(self.targets)
+
+    def require_utility(self, who: str) -> None:
+        """Raises Refused where a goal is a wish alone and ``who`` needs a number."""
+        if not self.has_utility:
+            raise Refused(f"{who} needs a number to compare states by, and the goal is a wish only: name a proxy metric.")
+
+    def utility(self, feedback: Feedback, start: Feedback) -> float | None:
+        """Sum over targets of importance x sign x (score - score at S_0) / unit; ``None`` if a score is missing."""
+        total = 0.0
+        for target in self.targets:
+            now, before = feedback.mean(target.metric), start.mean(target.metric)
+            if now is None or before is None:
+                return None
+            total += target.importance * target.sign * (now - before) / target.unit
+        return total if self.targets else None
+
+    def violation(self, feedback: Feedback, start: Feedback, fixed: Feedback | None = None) -> float:
+        """Sum of the constraints' misses, each in score units; 0 where the state is feasible."""
+        bases = {"absolute": None, "start": start, "fixed": fixed}
+        total = 0.0
+        for constraint in self.constraints:
+            base = bases[constraint.relative_to]
+            offset = 0.0 if base is None else (base.mean(constraint.metric) or 0.0)
+            if constraint.relative_to == "fixed" and fixed is None:
+                raise Refused(f"constraint on {constraint.metric!r} is relative to the fixed run, and there is none.")
+            total += constraint.violation(feedback.mean(constraint.metric), offset)
+        return total
+
+    def rank(self, feedback: Feedback, start: Feedback, fixed: Feedback | None = None) -> tuple[float, float]:
+        """Sort key, larger is better: feasible first, then utility; a missing utility is the worst."""
+        utility = self.utility(feedback, start)
+        return (-self.violation(feedback, start, fixed), float("-inf") if utility is None else utility)
