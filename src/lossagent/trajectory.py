@@ -20,7 +20,8 @@ from lossagent.weights import Weights
 class Record(BaseModel):
     """A frozen value that refuses unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # NaN and infinity survive a round trip: a diverged loss is a fact worth keeping.
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
 
 class Message(Record):
@@ -232,18 +233,22 @@ class Pruned(Event):
 
 
 class Rewound(Event):
-    """A foreign loop came back with an earlier state than the last one: it goes on from there."""
+    """A foreign loop came back with an earlier state than the last one: it goes over the recorded path again."""
 
     kind: Literal["rewound"] = "rewound"
     state: int
 
 
-class Differed(Event):
-    """A second tell for a state brought other content; the first record stands."""
+class Retold(Event):
+    """A state was told again, by a loop that went over it a second time; the first record stands.
 
-    kind: Literal["differed"] = "differed"
+    Attributes:
+        difference: what the second telling said that the first did not, "" if nothing.
+    """
+
+    kind: Literal["retold"] = "retold"
     state: int
-    difference: str
+    difference: str = ""
 
 
 class Resumed(Event):
@@ -274,17 +279,7 @@ class Finished(Event):
 
 
 AnyEvent = Annotated[
-    Started
-    | Answered
-    | Decided
-    | Trained
-    | Scored
-    | Pruned
-    | Rewound
-    | Differed
-    | Resumed
-    | Warned
-    | Finished,
+    Started | Answered | Decided | Trained | Scored | Pruned | Rewound | Retold | Resumed | Warned | Finished,
     Field(discriminator="kind"),
 ]
 EVENTS: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
@@ -328,7 +323,7 @@ class Trajectory:
                     states[i] = states[i].model_copy(update={"feedback": feedback, "score_seconds": seconds})
                 case Pruned(state=i):
                     states[i] = states[i].model_copy(update={"restorable": False})
-                case Rewound(state=i):
+                case Rewound(state=i) | Retold(state=i):
                     head = i
                 case Finished():
                     finished = event

@@ -1,1 +1,1 @@
-
+"""Numbers for images."""

@@ -1,0 +1,159 @@
+"""Image files as 8-bit RGB arrays, found in a stable order, and kept in memory within a limit."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from numpy import ndarray
+from PIL import Image, ImageOps
+
+from lossagent.errors import Refused
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+ORIENTATION = 0x0112
+
+
+@dataclass(frozen=True)
+class NamedImage:
+    """An image file and the name by which records and reports call it.
+
+    Attributes:
+        name: unique within a set.
+        path: the file; it is read when its pixels are asked for.
+    """
+
+    name: str
+    path: Path
+
+    def pixels(self) -> UInt8[ndarray, "height width 3"]:
+        """RGB, decoded anew at each call; see :func:`read`."""
+        return read(self.path)
+
+
+def read(path: Path, notes: list[str] | None = None) -> UInt8[ndarray, "height width 3"]:
+    """Decodes a file to 8-bit RGB, turned upright as its EXIF orientation says.
+
+    Gray becomes three equal channels, 16 bit is rounded to 8 (65535 -> 255), a palette is looked up, alpha is
+    dropped (not composited: colours stay what they are).
+
+    Args:
+        path: the file.
+        notes: where a sentence is added for each such conversion.
+
+    Raises:
+        Refused: no such file, not an image, truncated, or of a pixel type that has no 8-bit meaning.
+    """
+    said: list[str] = []
+    try:
+        with Image.open(path) as opened:
+            turned = opened.getexif().get(ORIENTATION, 1) != 1
+            image = ImageOps.exif_transpose(opened) if turned else opened
+            pixels = _rgb(image, said)
+    except FileNotFoundError:
+        raise Refused(f"{path}: there is no such image file.") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise Refused(f"{path}: cannot be read as an image ({error}). Replace or remove the file.") from error
+    if turned:
+        said.insert(0, "turned upright by its EXIF orientation")
+    if notes is not None:
+        notes.extend(f"{path.name}: {text}" for text in said)
+    return pixels
+
+
+def _rgb(image: Image.Image, said: list[str]) -> UInt8[ndarray, "height width 3"]:
+    if image.mode.startswith("I") or image.mode == "F":
+        deep = np.asarray(image)
+        if image.mode == "F" or deep.min() < 0 or deep.max() > 65535:
+            raise ValueError(f"pixel type {image.mode} is neither 8 nor 16 bit")
+        said.append("16-bit gray, rounded to 8 bit and repeated in three channels")
+        gray = np.floor(deep.astype(np.float64) / 257 + 0.5).astype(np.uint8)
+        return np.repeat(gray[..., None], 3, axis=2)
+    if "A" in image.getbands() or "transparency" in image.info:
+        said.append("alpha dropped")
+        image = image.convert("RGBA")
+    elif image.mode in ("1", "L"):
+        said.append("gray, repeated in three channels")
+    elif image.mode != "RGB":
+        said.append(f"converted from {image.mode} to RGB")
+    return np.array(image.convert("RGB"))
+
+
+def size(path: Path) -> tuple[int, int]:
+    """(height, width) as :func:`read` gives them, from the header only.
+
+    Raises:
+        Refused: no such file or not an image.
+    """
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            sideways = image.getexif().get(ORIENTATION, 1) >= 5
+    except FileNotFoundError:
+        raise Refused(f"{path}: there is no such image file.") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise Refused(f"{path}: cannot be read as an image ({error}). Replace or remove the file.") from error
+    return (width, height) if sideways else (height, width)
+
+
+def list_images(folder: Path) -> tuple[NamedImage, ...]:
+    """The image files directly in a folder, named by their stem, in natural order (``img2`` before ``img10``).
+
+    Hidden files are left out. Where two files share a stem, both keep their suffix in the name.
+
+    Raises:
+        Refused: no such folder, or no image in it.
+    """
+    if not folder.is_dir():
+        raise Refused(f"{folder}: there is no such folder of images.")
+    files = [
+        f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES and f.is_file() and not f.name.startswith(".")
+    ]
+    if not files:
+        raise Refused(f"{folder}: holds no image; wanted files ending in {', '.join(SUFFIXES)}.")
+    stems = [f.stem for f in files]
+    images = [NamedImage(f.name if stems.count(f.stem) > 1 else f.stem, f) for f in files]
+    return tuple(sorted(images, key=lambda image: natural(image.path.name)))
+
+
+def natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
+    """A sort key in which numbers count as numbers; equal keys only for equal names."""
+    parts = re.findall(r"[0-9]+|[^0-9]+", name)
+    return [(0, int(p), "") if p[0] in "0123456789" else (1, 0, p.casefold()) for p in parts], name
+
+
+class ImageCache:
+    """Decoded images, the least recently used ones dropped beyond a limit. Safe to share between threads.
+
+    Args:
+        limit_bytes: memory for pixels. An image larger than that is decoded at each call.
+    """
+
+    def __init__(self, limit_bytes: int) -> None:
+        if limit_bytes < 0:
+            raise Refused(f"limit_bytes must be 0 or more; found {limit_bytes}.")
+        self.limit_bytes = limit_bytes
+        self.used_bytes = 0
+        self._held: OrderedDict[Path, UInt8[ndarray, "height width 3"]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def pixels(self, image: NamedImage) -> UInt8[ndarray, "height width 3"]:
+        """Read-only RGB pixels; see :func:`read` for what is refused."""
+        with self._lock:
+            if (found := self._held.get(image.path)) is not None:
+                self._held.move_to_end(image.path)
+                return found
+        decoded = image.pixels()
+        decoded.flags.writeable = False
+        with self._lock:
+            if image.path not in self._held and decoded.nbytes <= self.limit_bytes:
+                self._held[image.path] = decoded
+                self.used_bytes += decoded.nbytes
+            while self.used_bytes > self.limit_bytes:
+                self.used_bytes -= self._held.popitem(last=False)[1].nbytes
+        return decoded

@@ -1,0 +1,244 @@
+"""The run folder: plain files are the truth.
+
+One process writes a run and holds its lease; everyone else reads, or writes to ``mailbox/``. An event is on
+disk (flushed and synchronised) before anything that depends on it starts. A torn last line is dropped and said.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import yaml
+from filelock import FileLock, Timeout
+
+from lossagent.errors import Damaged, Refused, RunBusy
+from lossagent.trajectory import EVENTS, AnyEvent, Exchange, State, Trajectory, Warned
+
+
+class Log(Protocol):
+    """Where the events and exchanges of a run are kept."""
+
+    @property
+    def events(self) -> tuple[AnyEvent, ...]:
+        """Every event so far."""
+        ...
+
+    def append(self, event: AnyEvent) -> None:
+        """Adds an event; on return it is durable."""
+        ...
+
+    def exchanges(self, state: int) -> Mapping[str, Exchange]:
+        """key -> the recorded exchanges of a state to be decided."""
+        ...
+
+    def record(self, state: int, exchange: Exchange) -> None:
+        """Adds an exchange; on return it is durable."""
+        ...
+
+
+class MemoryLog:
+    """A log that ends with the process."""
+
+    def __init__(self) -> None:
+        self._events: list[AnyEvent] = []
+        self._exchanges: dict[int, dict[str, Exchange]] = {}
+
+    @property
+    def events(self) -> tuple[AnyEvent, ...]:
+        """Every event so far."""
+        return tuple(self._events)
+
+    def append(self, event: AnyEvent) -> None:
+        """Adds an event."""
+        self._events.append(event)
+
+    def exchanges(self, state: int) -> Mapping[str, Exchange]:
+        """key -> exchange of one state."""
+        return self._exchanges.get(state, {})
+
+    def record(self, state: int, exchange: Exchange) -> None:
+        """Adds an exchange."""
+        self._exchanges.setdefault(state, {})[exchange.key] = exchange
+
+
+def read_lines(path: Path) -> tuple[list[str], bool]:
+    """The whole lines of a JSON-lines file, and whether a torn last line was left out."""
+    if not path.exists():
+        return [], False
+    text = path.read_text(encoding="utf-8", errors="replace")
+    lines = text.split("\n")
+    torn = lines.pop()
+    if not torn and lines:
+        try:
+            json.loads(lines[-1])
+        except ValueError:
+            return lines[:-1], True
+    return lines, bool(torn)
+
+
+def append_line(path: Path, line: str) -> None:
+    """Appends one line and synchronises it to disk."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replaces a small text file whole or not at all."""
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def canonical(record: State | AnyEvent) -> dict[str, Any]:
+    """A record as plain data without its time fields, for comparing two runs."""
+    timed = {"time", "seconds", "waited", "score_seconds", "environment", "run"}
+
+    def strip(value: Any) -> Any:  # noqa: ANN401  (plain JSON data)
+        if isinstance(value, dict):
+            return {k: strip(v) for k, v in value.items() if k not in timed}  # pyright: ignore[reportUnknownVariableType]
+        return [strip(v) for v in value] if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType]
+
+    return strip(json.loads(record.model_dump_json()))
+
+
+class RunFolder:
+    """A folder that holds a run.
+
+    Use :meth:`create` for a new one, :meth:`open` to go on with one, and :func:`read_trajectory` to look.
+    """
+
+    def __init__(self, path: Path, lease: FileLock) -> None:
+        self.path = path
+        self._lease = lease
+        lines, torn = read_lines(path / "events.jsonl")
+        self._events = [EVENTS.validate_json(line) for line in lines]
+        if torn:
+            self._cut(lines)
+            self.append(Warned(text="events.jsonl ended in a torn line; it was dropped."))
+
+    @classmethod
+    def create(cls, path: Path, experiment: Mapping[str, Any], environment: Mapping[str, Any]) -> RunFolder:
+        """Makes the folder and takes its lease.
+
+        Raises:
+            Refused: the folder exists and is not empty.
+        """
+        if path.exists() and any(path.iterdir()):
+            raise Refused(
+                f"the run folder {path} exists already. Choose another --out, or go on with it: lossagent resume {path}"
+            )
+        for part in ("exchanges", "images", "checkpoints", "mailbox"):
+            (path / part).mkdir(parents=True, exist_ok=True)
+        lease = cls._acquire(path)
+        write_atomically(path / "experiment.yaml", yaml.safe_dump(dict(experiment), sort_keys=False))
+        write_atomically(path / "environment.json", json.dumps(environment, indent=2))
+        return cls(path, lease)
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """Takes the lease of an existing run.
+
+        Raises:
+            Refused: no run is there.
+            RunBusy: another process writes it.
+        """
+        if not (path / "events.jsonl").exists() and not (path / "experiment.yaml").exists():
+            raise Refused(f"{path} is no run folder: it has no experiment.yaml.")
+        return cls(path, cls._acquire(path))
+
+    @staticmethod
+    def _acquire(path: Path) -> FileLock:
+        # The lock is the operating system's: it ends with the process, also when that is killed.
+        lock = FileLock(str(path / "lease"))
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise RunBusy(
+                f"another process is writing the run {path}; wait for it or stop it first."
+            ) from None
+        return lock
+
+    def close(self) -> None:
+        """Gives the lease back."""
+        self._lease.release()
+
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def events(self) -> tuple[AnyEvent, ...]:
+        """Every event so far."""
+        return tuple(self._events)
+
+    def append(self, event: AnyEvent) -> None:
+        """Adds an event; on return it is durable."""
+        stamped = event.model_copy(update={"time": time.time()})
+        append_line(self.path / "events.jsonl", stamped.model_dump_json())
+        self._events.append(stamped)
+
+    def exchanges(self, state: int) -> Mapping[str, Exchange]:
+        """key -> exchange of one state, in the order they were made."""
+        return {e.key: e for e in read_exchanges(self.path, state)}
+
+    def record(self, state: int, exchange: Exchange) -> None:
+        """Adds an exchange; on return it is durable."""
+        path = self._exchange_file(state)
+        lines, torn = read_lines(path)
+        if torn:
+            write_atomically(path, "".join(line + "\n" for line in lines))
+        append_line(path, exchange.model_dump_json())
+
+    def _exchange_file(self, state: int) -> Path:
+        return self.path / "exchanges" / f"state-{state:04d}.jsonl"
+
+    def _cut(self, lines: list[str]) -> None:
+        write_atomically(self.path / "events.jsonl", "".join(line + "\n" for line in lines))
+
+    def trajectory(self) -> Trajectory:
+        """The trajectory so far."""
+        return Trajectory.fold(self._events)
+
+    def images(self, state: State) -> Path:
+        """Folder of the restored images of a state."""
+        return self.path / "images" / state.name
+
+
+def read_exchanges(run: Path, state: int) -> Iterator[Exchange]:
+    """The recorded exchanges of a state to be decided."""
+    lines, _ = read_lines(run / "exchanges" / f"state-{state:04d}.jsonl")
+    for line in lines:
+        yield Exchange.model_validate_json(line)
+
+
+def read_events(run: Path) -> list[AnyEvent]:
+    """The events of a run, for readers; needs no lease.
+
+    Raises:
+        Refused: no run is there.
+        Damaged: a line in the middle cannot be read.
+    """
+    if not (run / "events.jsonl").exists():
+        raise Refused(f"{run} is no run folder: it has no events.jsonl.")
+    lines, _ = read_lines(run / "events.jsonl")
+    try:
+        return [EVENTS.validate_json(line) for line in lines]
+    except ValueError as error:
+        raise Damaged(f"{run / 'events.jsonl'} holds a line that is no event: {error}") from error
+
+
+def read_trajectory(run: Path) -> Trajectory:
+    """The trajectory of a run, for readers."""
+    return Trajectory.fold(read_events(run))

@@ -1,0 +1,366 @@
+"""Everything that is not training: objective + agent + trajectory + log (Figure 1, parts II and III).
+
+The built-in trainer is only its first client. For a loop of your own::
+
+    steering = Steering(agent=Random(), goal=goal, initial=Weights.of({"l1": 1, "gan": 0.1}), stages=10,
+                        log=RunFolder.create(Path("run"), {}, {}))
+    steering.tell(0, scores={"niqe": {"baboon": 5.7}})          # S_0, before training
+    while stage := steering.ask():                               # decides w^i from {S_0 .. S_i-1}, eq. (6)
+        train(net, stage.weights.values())                       # S_i-1 -> S_i under L_i
+        steering.tell(stage.state, scores=score(net))            # F_i = O(I_Si)
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from lossagent.agents.base import Agent, View
+from lossagent.errors import Refused
+from lossagent.feedback import Feedback, MetricFacts
+from lossagent.goal import Goal
+from lossagent.objectives.base import Objective, Pixels
+from lossagent.runs import Log, MemoryLog
+from lossagent.trajectory import (
+    Answered,
+    Decided,
+    Decision,
+    Exchange,
+    Finished,
+    Resumed,
+    Retold,
+    Rewound,
+    Scored,
+    Started,
+    State,
+    StageReport,
+    Trained,
+    Trajectory,
+    Warned,
+)
+from lossagent.weights import Bounds, Weights
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage to train, or S_0 to take.
+
+    Attributes:
+        state: id of the state that it leads to.
+        parent: id of the state it starts from, ``None`` for S_0.
+        depth: stages from S_0; with ``replicate`` it names the window of training data.
+        weights: w^i, ``None`` for S_0.
+        replicate: > 0 for a deliberate repetition with other data.
+        report: the report of a stage that is trained already and only has to be scored.
+    """
+
+    state: int
+    parent: int | None
+    depth: int
+    weights: Weights | None
+    replicate: int = 0
+    report: StageReport | None = None
+
+    @property
+    def name(self) -> str:
+        """Folder name of the state: ``state-0007``."""
+        return f"state-{self.state:04d}"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What an agent is told beside the trajectory; see :class:`lossagent.agents.base.View`."""
+
+    stage_iterations: int = 1
+    tolerance: Mapping[str, float] = field(default_factory=dict[str, float])
+    ceiling: Mapping[str, float] = field(default_factory=dict[str, float])
+    loss_facts: Mapping[str, str] = field(default_factory=dict[str, str])
+    guards: frozenset[str] = frozenset()
+
+
+class Steering:
+    """Asks the agent, scores the states, and keeps the log.
+
+    Args:
+        agent: trajectory -> decision.
+        goal: what is wanted.
+        initial: the weights of the first stage, the paper's w^1.
+        stages: how many stages are trained at most, rejected ones included.
+        log: where events go; a log that holds some already is gone on with.
+        objective: scores restored images; without one every :meth:`tell` brings its scores.
+        metrics: facts of the metrics told, where there is no objective.
+        bounds: what answers are projected into.
+        seed: seed of the agent's draws.
+        can_restart: whether the trainer can start a stage from an earlier state.
+        surroundings: further things an agent is told.
+        name: name of the run.
+        environment: versions and hardware, recorded at the start and at each resume.
+        on_event: called after each recorded event, for progress and trackers; its errors are the caller's.
+
+    Raises:
+        Refused: the agent needs restarts or a utility that are not to be had; a target without facts;
+            a log of another run.
+    """
+
+    def __init__(
+        self,
+        *,
+        agent: Agent,
+        goal: Goal,
+        initial: Weights,
+        stages: int,
+        log: Log | None = None,
+        objective: Objective | None = None,
+        metrics: Mapping[str, MetricFacts] | None = None,
+        bounds: Bounds | None = None,
+        seed: int = 0,
+        can_restart: bool = False,
+        surroundings: Surroundings | None = None,
+        name: str = "run",
+        environment: Mapping[str, str | int | float | bool | None] | None = None,
+        on_event: Callable[[Trajectory], None] | None = None,
+    ) -> None:
+        if agent.needs_restart and not can_restart:
+            raise Refused(
+                f"agent {agent.name!r} restarts from earlier states, and this trainer says can_restart=False. "
+                "Keep a checkpoint of each state and say can_restart=True, or take an agent without rollback."
+            )
+        if agent.needs_utility:
+            goal.require_utility(f"agent {agent.name!r}")
+        if stages < 1:
+            raise Refused(f"stages must be at least 1; found {stages}.")
+        self.agent, self.goal, self.bounds, self.seed = agent, goal, bounds or Bounds(), seed
+        self.objective = objective
+        self.metrics = dict(objective.facts if objective is not None else metrics or {})
+        self.can_restart = can_restart
+        self.surroundings = surroundings or Surroundings()
+        self.log: Log = log if log is not None else MemoryLog()
+        self._on_event = on_event
+        for target in goal.targets:
+            facts = self.metrics.get(target.metric)
+            if objective is not None and facts is None:
+                raise Refused(f"target {target.metric!r} is not scored; scored: {sorted(self.metrics)}.")
+            if facts is not None and facts.direction != target.direction:
+                raise Refused(
+                    f"target {target.metric!r} says {target.direction} is better; its facts say {facts.direction}."
+                )
+        self._start_or_resume(initial, stages, name, dict(environment or {}))
+
+    def _start_or_resume(
+        self,
+        initial: Weights,
+        stages: int,
+        name: str,
+        environment: dict[str, str | int | float | bool | None],
+    ) -> None:
+        if not self.log.events:
+            self.log.append(Started(run=name, initial=initial, stages=stages, environment=environment))
+        else:
+            self.log.append(Resumed(environment=environment))
+        self.trajectory = Trajectory.fold(self.log.events)
+        if self.trajectory.initial != initial or self.trajectory.stages != stages:
+            raise Refused(
+                f"the log belongs to a run that began with {self.trajectory.initial} and {self.trajectory.stages} "
+                f"stages; asked for {initial} and {stages}. Take a new folder."
+            )
+
+    # -- the built-in loop: next, trained, scored ----------------------------------------------------------
+
+    def next(self) -> Stage | None:
+        """The next undone moment: S_0, a stage to train, a trained one to score; ``None`` when all is done.
+
+        A decided stage is never asked for again, a trained one never trained again.
+        """
+        trajectory = self.trajectory
+        for state in trajectory.states:
+            if state.feedback is None:
+                return self._stage(state)
+        if len(trajectory.states) > trajectory.stages:
+            return None
+        return self._stage(self._decide(trajectory.head))
+
+    def trained(self, stage: Stage, report: StageReport) -> None:
+        """Records that a stage's checkpoint and restored images are on disk."""
+        self._append(Trained(state=stage.state, report=report))
+
+    def scored(self, stage: Stage, restored: Mapping[str, Pixels]) -> Feedback:
+        """Scores a trained state and records the feedback."""
+        return self.tell(stage.state, restored=restored).feedback or Feedback()
+
+    # -- ask and tell, for anyone's loop -------------------------------------------------------------------
+
+    def ask(self, at: int | None = None) -> Stage | None:
+        """The stage to train next, or ``None`` when all stages are told.
+
+        Args:
+            at: id of the state that the caller's network is in, from the caller's own checkpoint. Being behind
+                is a recorded rewind: the stages that were lost are given again, under the weights decided for
+                them. Without it the newest told state is meant.
+
+        Raises:
+            Refused: S_0 has not been told, or ``at`` was never told.
+        """
+        trajectory = self.trajectory
+        if trajectory.start.feedback is None:
+            raise Refused("the scores before training are missing: call tell(0, ...) first.")
+        if at is not None and at != trajectory.head.id:
+            known = [s.id for s in trajectory.scored]
+            if at not in known:
+                raise Refused(f"at={at} is no state that was told; told so far: {known}.")
+            self._append(Rewound(state=at))
+        trajectory = self.trajectory
+        if trajectory.last.feedback is None and (
+            self.can_restart or trajectory.last.parent == trajectory.head.id
+        ):
+            return self._stage(trajectory.last)
+        if again := trajectory.children(trajectory.head.id):  # after a rewind: the recorded path once more
+            return self._stage(again[-1])
+        if len(trajectory.states) > trajectory.stages:
+            return None
+        return self._stage(self._decide(trajectory.head))
+
+    def tell(
+        self,
+        state: int,
+        *,
+        restored: Mapping[str, Pixels] | None = None,
+        scores: Mapping[str, Mapping[str, float | None]] | None = None,
+        feedback: Feedback | None = None,
+        report: StageReport | None = None,
+    ) -> State:
+        """Records what became of a stage; exactly one of ``restored``, ``scores`` and ``feedback`` is given.
+
+        Telling the same state twice is accepted: the first record stands and is returned, a difference is logged.
+
+        Args:
+            state: id from the :class:`Stage`; 0 for the network before training.
+            restored: image name -> restored image, scored by the objective.
+            scores: metric -> image -> score.
+            feedback: scores and remarks.
+            report: losses, evidence and cost, as far as the caller knows them.
+
+        Raises:
+            Refused: an unknown state, or nothing (or too much) to score by.
+        """
+        if not 0 <= state < len(self.trajectory.states):
+            raise Refused(
+                f"state {state} was never asked for; known: 0 to {len(self.trajectory.states) - 1}."
+            )
+        if sum(x is not None for x in (restored, scores, feedback)) != 1:
+            raise Refused("tell exactly one of restored, scores and feedback.")
+        known = self.trajectory.states[state]
+        began = time.perf_counter()
+        if known.feedback is not None:
+            return self._retell(known, scores, feedback)
+        if restored is not None:
+            if self.objective is None:
+                raise Refused(
+                    "restored images were told and there is no objective to score them; tell scores."
+                )
+            feedback = self.objective(restored)
+        elif scores is not None:
+            feedback = Feedback(scores={m: dict(s) for m, s in scores.items()})
+        assert feedback is not None
+        if known.report is None:
+            self._append(Trained(state=state, report=report or StageReport()))
+        self._append(Scored(state=state, feedback=feedback, seconds=time.perf_counter() - began))
+        return self.trajectory.states[state]
+
+    def _retell(
+        self, known: State, scores: Mapping[str, Mapping[str, float | None]] | None, feedback: Feedback | None
+    ) -> State:
+        if scores is not None:
+            feedback = Feedback(scores={m: dict(s) for m, s in scores.items()})
+        differs = feedback is not None and feedback != known.feedback
+        difference = f"told again with {feedback.means()}" if feedback is not None and differs else ""
+        if difference or self.trajectory.head.id != known.id:
+            self._append(Retold(state=known.id, difference=difference))
+        return known
+
+    # -- the end ------------------------------------------------------------------------------------------
+
+    def finish(self, selected: int, rule: str) -> None:
+        """Records which state was chosen, and how; once."""
+        if self.trajectory.finished is None:
+            self._append(Finished(selected=selected, rule=rule))
+
+    def warn(self, text: str) -> None:
+        """Records something that a reader of the run should know."""
+        self._append(Warned(text=text))
+
+    # -- inside -------------------------------------------------------------------------------------------
+
+    def view(self, head: State) -> View:
+        """What the agent sees when it is asked at a state."""
+        around = self.surroundings
+        return View(
+            trajectory=self.trajectory,
+            head=head,
+            goal=self.goal,
+            bounds=self.bounds,
+            metrics=self.metrics,
+            seed=self.seed,
+            stage_iterations=around.stage_iterations,
+            stages_left=self.trajectory.stages + 1 - len(self.trajectory.states),
+            tolerance=around.tolerance,
+            ceiling=around.ceiling,
+            loss_facts=around.loss_facts,
+            guards=around.guards,
+        )
+
+    def _decide(self, head: State) -> State:
+        if len(self.trajectory.states) == 1:
+            initial = self.trajectory.initial
+            decision = Decision(author="initial", proposed=initial, weights=initial, restart_from=0)
+        else:
+            decision = self._settle(self.agent.decide(self.view(head), self._recall))
+        self._append(Decided(state=len(self.trajectory.states), decision=decision))
+        return self.trajectory.last
+
+    def _settle(self, decision: Decision) -> Decision:
+        """Validates a decision and applies the bounds."""
+        trajectory = self.trajectory
+        start = decision.restart_from
+        if not 0 <= start < len(trajectory.states) or not trajectory.states[start].restorable:
+            raise Refused(f"agent {self.agent.name!r} restarts from state {start}, which cannot be restored.")
+        if not self.can_restart and start != trajectory.head.id:
+            raise Refused(f"agent {self.agent.name!r} restarts from state {start} and the trainer cannot.")
+        if decision.weights.names != trajectory.initial.names:
+            raise Refused(
+                f"agent {self.agent.name!r} answered for {decision.weights.names}; the losses are "
+                f"{trajectory.initial.names}."
+            )
+        allowed = self.bounds.project(decision.weights, trajectory.weights_at(start))
+        adjusted = (*decision.adjusted_by, "bounds") if allowed != decision.weights else decision.adjusted_by
+        decision = decision.model_copy(update={"weights": allowed, "adjusted_by": adjusted})
+        for child in trajectory.children(start):
+            same = child.decision is not None and child.decision.replicate == decision.replicate
+            if same and child.weights == allowed and child.restorable and self.can_restart:
+                # Trained already: repeating it would give the same state again, for the same cost.
+                update = {"restart_from": child.id, "adjusted_by": (*adjusted, "repeated")}
+                return self._settle(decision.model_copy(update=update))
+        return decision
+
+    def _recall(self, key: str, make: Callable[[], Exchange]) -> Exchange:
+        state = len(self.trajectory.states)
+        if (known := self.log.exchanges(state).get(key)) is not None:
+            return known
+        exchange = make()
+        self.log.record(state, exchange)
+        tokens = exchange.prompt_tokens + exchange.completion_tokens
+        usable = exchange.problem is None
+        self._append(Answered(state=state, key=key, usable=usable, tokens=tokens, seconds=exchange.seconds))
+        return exchange
+
+    def _stage(self, state: State) -> Stage:
+        replicate = state.decision.replicate if state.decision is not None else 0
+        return Stage(state.id, state.parent, state.depth, state.weights, replicate, state.report)
+
+    def _append(
+        self, event: Started | Answered | Decided | Trained | Scored | Rewound | Retold | Finished | Warned
+    ) -> None:
+        self.log.append(event)
+        self.trajectory = Trajectory.fold(self.log.events)
+        if self._on_event is not None:
+            self._on_event(self.trajectory)

@@ -1,0 +1,49 @@
+"""Ctrl-C and SIGTERM: a step under way is finished and saved; anything else is durable already."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Stop:
+    """A request to stop, set by a signal.
+
+    While a step is under way (:meth:`guarded`) the first signal only sets the flag; a second one, or a signal at
+    any other time, interrupts at once.
+    """
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._inside = False
+
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Holds the first signal back while training runs."""
+        self._inside = True
+        try:
+            yield
+        finally:
+            self._inside = False
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        again, self.requested = self.requested, True
+        if again or not self._inside:
+            raise KeyboardInterrupt(signal.Signals(number).name)
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Handles SIGINT and SIGTERM inside the block (main thread only; elsewhere it does nothing)."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {s: signal.signal(s, self._handle) for s in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

@@ -1,0 +1,45 @@
+"""Random numbers of training as a function of (seed, window, iteration, rank)."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+WINDOWS_A_DEPTH = 1_000
+"""Replicates that a depth has room for in the numbering of data windows."""
+EVIDENCE_WINDOW = 10**9
+"""Window of the fixed batches on which gradients are measured; no stage reaches it."""
+
+
+def window(depth: int, replicate: int) -> int:
+    """Number of the window of training data of a stage: siblings of one replicate share theirs."""
+    return depth * WINDOWS_A_DEPTH + replicate
+
+
+def seed_everything(seed: int, window: int, iteration: int, rank: int = 0) -> None:
+    """Seeds torch, numpy and random before an iteration, so that every draw in it is repeatable on its own."""
+    digest = hashlib.blake2b(f"{seed}/{window}/{iteration}/{rank}".encode(), digest_size=8).digest()
+    number = int.from_bytes(digest, "big")
+    torch.manual_seed(number >> 1)
+    np.random.seed(number & 0xFFFFFFFF)  # noqa: NPY002  (other people's networks and losses may draw from it)
+    random.seed(number)
+
+
+@contextmanager
+def saved_generators() -> Iterator[None]:
+    """Leaves the state of every generator as it was found."""
+    python, numbers, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numbers)
+        torch.set_rng_state(cpu)
+        if cuda:
+            torch.cuda.set_rng_state_all(cuda)
