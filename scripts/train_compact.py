@@ -58,9 +58,8 @@ def arguments() -> argparse.Namespace:
 
 
 def luma(image: np.ndarray) -> np.ndarray:
-    """Y of BT.601 limited range from uint8 RGB, rounded as MATLAB's rgb2ycbcr does on uint8."""
-    y = image.astype(np.float64) @ np.array([65.481, 128.553, 24.966]) / 255 + 16
-    return np.floor(y + 0.5)
+    """Y of BT.601 limited range from uint8 RGB, not rounded."""
+    return image.astype(np.float64) @ np.array([65.481, 128.553, 24.966]) / 255 + 16
 
 
 def y_psnr(restored: np.ndarray, reference: np.ndarray, border: int) -> float:

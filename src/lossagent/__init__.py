@@ -1,0 +1,43 @@
+"""Steer the training of an image restoration network towards an objective that cannot be differentiated."""
+
+from lossagent.agents.base import Agent, View
+from lossagent.chat.base import ChatModel
+from lossagent.feedback import Feedback, MetricFacts, Remark
+from lossagent.goal import Constraint, Goal, Target
+from lossagent.loop import Training, optimise
+from lossagent.losses.base import Loss
+from lossagent.metrics.base import Metric
+from lossagent.objectives.base import Objective
+from lossagent.runs import MemoryLog, RunFolder
+from lossagent.steering import Stage, Steering, Surroundings
+from lossagent.trajectory import Decision, Evidence, StageReport, State, Trajectory
+from lossagent.weights import Bounds, Weights
+
+__all__ = [
+    "Agent",
+    "Bounds",
+    "ChatModel",
+    "Constraint",
+    "Decision",
+    "Evidence",
+    "Feedback",
+    "Goal",
+    "Loss",
+    "MemoryLog",
+    "Metric",
+    "MetricFacts",
+    "Objective",
+    "Remark",
+    "RunFolder",
+    "Stage",
+    "StageReport",
+    "State",
+    "Steering",
+    "Surroundings",
+    "Target",
+    "Training",
+    "Trajectory",
+    "View",
+    "Weights",
+    "optimise",
+]

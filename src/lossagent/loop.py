@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from lossagent.objectives.base import Pixels
 from lossagent.steering import Stage, Steering
 from lossagent.trajectory import StageReport
 
 
+@runtime_checkable
 class Training(Protocol):
     """What the loop needs of a trainer."""
 

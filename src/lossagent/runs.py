@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import yaml
 from filelock import FileLock, Timeout
@@ -20,6 +20,7 @@ from lossagent.errors import Damaged, Refused, RunBusy
 from lossagent.trajectory import EVENTS, AnyEvent, Exchange, State, Trajectory, Warned
 
 
+@runtime_checkable
 class Log(Protocol):
     """Where the events and exchanges of a run are kept."""
 

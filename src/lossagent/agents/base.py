@@ -6,7 +6,7 @@ import hashlib
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from lossagent.feedback import MetricFacts
 from lossagent.goal import Goal
@@ -67,12 +67,8 @@ class View:
         return random.Random(int.from_bytes(hashlib.sha256(text).digest()[:8], "big"))
 
 
-class Recall(Protocol):
-    """Makes an exchange once: a recorded one is returned without asking again."""
-
-    def __call__(self, key: str, make: Callable[[], Exchange]) -> Exchange:
-        """The exchange of that key, recorded before it is returned."""
-        ...
+Recall = Callable[[str, Callable[[], Exchange]], Exchange]
+"""(key, make) -> exchange: makes an exchange once; a recorded one of that key is returned without asking again."""
 
 
 def forget(key: str, make: Callable[[], Exchange]) -> Exchange:
@@ -81,6 +77,7 @@ def forget(key: str, make: Callable[[], Exchange]) -> Exchange:
     return make()
 
 
+@runtime_checkable
 class Agent(Protocol):
     """Trajectory -> Decision, eq. (6). An agent keeps no state of its own.
 

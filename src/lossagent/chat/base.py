@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from lossagent.trajectory import Message
 
@@ -48,6 +48,7 @@ class Completion:
     finish: str = "stop"
 
 
+@runtime_checkable
 class ChatModel(Protocol):
     """Anything that answers a chat."""
 

@@ -111,9 +111,7 @@ def list_images(folder: Path) -> tuple[NamedImage, ...]:
     """
     if not folder.is_dir():
         raise Refused(f"{folder}: there is no such folder of images.")
-    files = [
-        f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES and f.is_file() and not f.name.startswith(".")
-    ]
+    files = [f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES and f.is_file() and not f.name.startswith(".")]
     if not files:
         raise Refused(f"{folder}: holds no image; wanted files ending in {', '.join(SUFFIXES)}.")
     stems = [f.stem for f in files]

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from lossagent.data.degradations.base import Degradation
 from lossagent.data.images import ImageCache, NamedImage, size
+from lossagent.data.sources import check_pair
 from lossagent.errors import Refused
 
 SLOT_BITS, ITERATION_BITS, WINDOW_BITS = 12, 28, 24
@@ -94,16 +95,9 @@ class PatchSampler:
                     f"{need} x {need}. Take a smaller patch or leave the image out."
                 )
             if self.lq is not None:
-                low = size(self.lq[number].path)
-                if (low[0] * self.scale, low[1] * self.scale) != (height, width):
-                    raise Refused(
-                        f"{self.lq[number].path} ({low[0]} x {low[1]}) times {self.scale} is not the size of "
-                        f"{image.path} ({height} x {width})."
-                    )
+                check_pair(image, self.lq[number], self.scale)
 
-    def sample(
-        self, index: int
-    ) -> tuple[UInt8[ndarray, "low low 3"], UInt8[ndarray, "high high 3"], str]:
+    def sample(self, index: int) -> tuple[UInt8[ndarray, "low low 3"], UInt8[ndarray, "high high 3"], str]:
         """The pair of a given index: low-quality crop, ground truth crop, name of the photograph.
 
         Args:
@@ -158,9 +152,7 @@ class PatchSampler:
         )
 
 
-def turned(
-    image: UInt8[ndarray, "height width channels"], turn: int
-) -> UInt8[ndarray, "rows columns channels"]:
+def turned(image: UInt8[ndarray, "height width channels"], turn: int) -> UInt8[ndarray, "rows columns channels"]:
     """One of the 8 symmetries of the square: ``turn % 4`` quarter turns, mirrored first from 4 on."""
     return np.rot90(image[:, ::-1] if turn >= 4 else image, turn % 4)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 
+@runtime_checkable
 class Loss(Protocol):
     """One L_m of eq. (1): unweighted and differentiable."""
 
@@ -25,6 +26,7 @@ class Loss(Protocol):
         ...
 
 
+@runtime_checkable
 class Opponent(Protocol):
     """What an adversarial loss brings along: a discriminator that is trained beside the restorer."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
@@ -10,6 +10,7 @@ from torch import Tensor
 from lossagent.feedback import MetricFacts
 
 
+@runtime_checkable
 class Metric(Protocol):
     """A number for each image."""
 

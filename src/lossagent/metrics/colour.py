@@ -30,13 +30,20 @@ def limited_luma(
         rounded: round halves up to whole grey levels, as MATLAB does for 8-bit images.
     """
     luma = _weighted(images, BT601_LIMITED) + 16.0
-    # 8-bit values in float32 are off by up to 1e-5 grey levels, which must not decide how a half is rounded.
-    return torch.floor(torch.round(luma, decimals=4) + 0.5) if rounded else luma
+    return _half_up(luma) if rounded else luma
 
 
-def full_luma(images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 1 height width"]:
-    """Y of YIQ in the full range 0 to 255, float64: the default luma of pyiqa."""
-    return _weighted(images, YIQ) * 255.0
+def full_luma(
+    images: Float[Tensor, "batch 3 height width"], *, rounded: bool = False
+) -> Float[Tensor, "batch 1 height width"]:
+    """Y of YIQ in the full range 0 to 255, float64: the default luma of pyiqa (its NIQE rounds it, its PSNR does not).
+
+    Args:
+        images: RGB in [0, 1].
+        rounded: round halves up to whole grey levels.
+    """
+    luma = _weighted(images, YIQ) * 255.0
+    return _half_up(luma) if rounded else luma
 
 
 def grey_levels(
@@ -59,3 +66,8 @@ def _weighted(
 ) -> Float[Tensor, "batch 1 height width"]:
     red, green, blue = double(images).split(1, dim=1)
     return row[0] * red + row[1] * green + row[2] * blue
+
+
+def _half_up(levels: Tensor) -> Tensor:
+    # 8-bit values in float32 are off by up to 1e-5 grey levels, which must not decide how a half is rounded.
+    return torch.floor(torch.round(levels, decimals=4) + 0.5)

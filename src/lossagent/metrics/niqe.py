@@ -124,7 +124,7 @@ class NIQE:
             implementation=IMPLEMENTATION,
             version=implementation_version(),
             options={
-                "luma": "BT.601 limited range, rounded" if self.luma == "limited" else "YIQ full range",
+                "luma": "BT.601 limited range, rounded" if self.luma == "limited" else "YIQ full range, rounded",
                 "border": self.border,
                 "weights": "niqe_pristine.npz",
                 "sha256": pristine().sha256,
@@ -149,7 +149,7 @@ class NIQE:
         return scores(niqe_distance(torch.cat(parts)))
 
     def _luma(self, image: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 1 height width"]:
-        return limited_luma(image, rounded=True) if self.luma == "limited" else full_luma(image)
+        return (limited_luma if self.luma == "limited" else full_luma)(image, rounded=True)
 
 
 def _settled(image: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ Pixels = NDArray[np.uint8]
 """A restored image as written to disk: uint8, height x width x 3, RGB."""
 
 
+@runtime_checkable
 class Objective(Protocol):
     """Restored images -> Feedback. It may be a metric, several, a model's words or a person."""
 

@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -28,6 +28,7 @@ from lossagent.trajectory import Evidence, StageReport
 from lossagent.weights import Weights
 
 
+@runtime_checkable
 class Sampler(Protocol):
     """A source of batches: which data comes depends on (seed, window, iteration) alone."""
 
@@ -256,7 +257,10 @@ class Trainer:
                 return 0, 0.0
             self._load(self._partial)
         except Damaged as error:
+            if stage.parent is None:
+                raise
             self.warn(f"the rolling checkpoint is damaged, the stage begins anew: {error}")
+            self._load(self._folder(stage.parent))
             return 0, 0.0
         log.load_state_dict(state["log"])
         return int(state["iteration"]), float(state["spent"])

@@ -41,9 +41,7 @@ def imresize(
     return _apply(image, rows, columns, rows_first)
 
 
-def bicubic(
-    image: UInt8[ndarray, "height width *channels"], scale: int
-) -> UInt8[ndarray, "rows columns *channels"]:
+def bicubic(image: UInt8[ndarray, "height width *channels"], scale: int) -> UInt8[ndarray, "rows columns *channels"]:
     """The image reduced ``scale`` times; what is beyond a multiple of ``scale`` is cut off at bottom and right.
 
     Raises:
@@ -79,9 +77,7 @@ def bicubic_patch(
     return _apply(image[:, start:stop], vertical, horizontal, rows_first=True)
 
 
-def modcrop(
-    image: UInt8[ndarray, "height width *channels"], scale: int
-) -> UInt8[ndarray, "rows columns *channels"]:
+def modcrop(image: UInt8[ndarray, "height width *channels"], scale: int) -> UInt8[ndarray, "rows columns *channels"]:
     """The image cut at bottom and right to a multiple of ``scale``; a view."""
     rows, columns = _reduced(image, scale)
     return image[: rows * scale, : columns * scale]
@@ -151,9 +147,7 @@ def _apply(
     return _pass(np.swapaxes(_pass(np.swapaxes(image, 0, 1), columns), 0, 1), rows)
 
 
-def _pass(
-    image: UInt8[ndarray, "length width *channels"], along: Taps
-) -> UInt8[ndarray, "outputs width *channels"]:
+def _pass(image: UInt8[ndarray, "length width *channels"], along: Taps) -> UInt8[ndarray, "outputs width *channels"]:
     """Resamples the first axis. Taps are added one by one, so that a sample never depends on its neighbours'."""
     weight = along.weight.reshape(*along.weight.shape, *[1] * (image.ndim - 1))
     total = np.zeros((along.index.shape[0], *image.shape[1:]))
