@@ -169,6 +169,7 @@ def train(args: argparse.Namespace) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def card(name: str, facts: dict[str, Any]) -> str:
+    settings = facts["arguments"]
     rows = "\n".join(
         f"| {title} x{facts['scale']} | {scores['bicubic']:.2f} | {scores['network']:.2f} |"
         for title, scores in facts["y_psnr_db"].items()
@@ -183,13 +184,13 @@ with published networks.
 |---|---|---|
 {rows}
 
-MATLAB protocol: 8-bit rounded output, Y of BT.601 limited range, border of {facts["scale"]} pixels cut off, low-resolution
-input by MATLAB-compatible bicubic reduction. Set5 and Set14 were measured only: the kept weights are the moving
+MATLAB protocol: 8-bit rounded output, Y of BT.601 limited range, border of {facts["scale"]} pixels cut off,
+low-resolution input by MATLAB-compatible bicubic reduction. Set5 and Set14 were measured only: the kept weights are the moving
 average that was best on {len(facts["held_out"])} held-out training photographs.
 
-- Training: L1, Adam (0.9, 0.99), learning rate {facts["arguments"]["lr"]}, warm-up and half cosine,
-  {facts["iterations_done"]:,} iterations of {facts["arguments"]["batch"]} crops of {facts["arguments"]["patch"]} low-resolution
-  pixels, seed {facts["seed"]}, one CPU core, {facts["seconds"] / 60:.0f} minutes; kept: iteration {facts["kept"]["iteration"]:,}.
+- Training: L1, Adam (0.9, 0.99), learning rate {settings["lr"]}, warm-up and half cosine,
+  {facts["iterations_done"]:,} iterations of {settings["batch"]} crops of {settings["patch"]} low-resolution pixels,
+  seed {facts["seed"]}, one CPU core, {facts["seconds"] / 60:.0f} minutes; kept: iteration {facts["kept"]["iteration"]:,}.
 - Data: {facts["photographs"]} photographs. {facts["data_licences"]}.
 - Reproduce: `scripts/train_compact.py`; all arguments stand in `{name}.json`. Bit-equal only with the same PyTorch
   build and processor kind.

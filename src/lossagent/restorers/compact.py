@@ -7,6 +7,8 @@ under perceptual and adversarial losses pixel shuffle leaves a grid that no-refe
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -58,7 +60,7 @@ class CompactSR(nn.Module):
         self.body = nn.Sequential(*[Block(channels) for _ in range(blocks)])
         widths = [channels] + [channels // 2] * max(1, len(FACTORS[scale]))
         self.up = nn.ModuleList(
-            nn.Conv2d(width, out, 3, padding=1) for width, out in zip(widths, widths[1:], strict=False)
+            nn.Conv2d(width, out, 3, padding=1) for width, out in pairwise(widths)
         )
         self.tail = nn.Conv2d(channels // 2, 3, 3, padding=1)
         self._initialise(blocks)

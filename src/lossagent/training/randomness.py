@@ -12,7 +12,7 @@ import torch
 
 WINDOWS_A_DEPTH = 1_000
 """Replicates that a depth has room for in the numbering of data windows."""
-EVIDENCE_WINDOW = 10**9
+EVIDENCE_WINDOW = 2**24 - 1
 """Window of the fixed batches on which gradients are measured; no stage reaches it."""
 
 

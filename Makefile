@@ -1,0 +1,38 @@
+# make demo   the main job on real photographs, with an embedded language model, on a CPU, offline once installed
+# make test   the unit tests
+# make check  lint, format, types, direction of imports
+# make slow   the heavier tests (kill and resume at random moments, embedded model)
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+DEMO ?= runs/demo
+
+.PHONY: demo test check slow clean
+
+$(VENV)/.installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+$(VENV)/.assets: $(VENV)/.installed
+	$(BIN)/lossagent assets fetch smollm2-135m-instruct efficientnet-lite0
+	touch $@
+
+demo: $(VENV)/.assets
+	$(BIN)/lossagent demo --out $(DEMO)
+
+test: $(VENV)/.installed
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+slow: $(VENV)/.assets
+	$(BIN)/python -m pytest -m slow
+
+check: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache .coverage

@@ -1,0 +1,131 @@
+"""Scores of chosen states on image sets that are kept apart, and the choice of the checkpoint."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from lossagent.feedback import Feedback, MetricFacts
+from lossagent.goal import Goal
+from lossagent.objectives.base import Objective, Pixels
+from lossagent.runs import write_atomically
+from lossagent.trajectory import State, Trajectory
+
+
+@dataclass(frozen=True)
+class Row:
+    """The scores of one state (or of the ground truth) on one set.
+
+    Attributes:
+        state: its id, ``None`` where the row is no state.
+        depth: stages from S_0.
+        feedback: scores for each metric and image.
+    """
+
+    state: int | None
+    depth: int | None
+    feedback: Feedback
+
+
+@dataclass(frozen=True)
+class SetTable:
+    """The rows of one image set.
+
+    Attributes:
+        images: names, in order.
+        metrics: facts of each metric.
+        rows: label (``"start"``, ``"selected"``, ``"last"``, ``"ground truth"``, ...) -> row.
+        also_in: images that stand in another set too, where an overlap was declared.
+    """
+
+    images: tuple[str, ...]
+    metrics: Mapping[str, MetricFacts]
+    rows: Mapping[str, Row]
+    also_in: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def dump(self) -> dict[str, Any]:
+        """Plain data for ``evaluation.json``."""
+        return {
+            "images": list(self.images),
+            "metrics": {name: facts.model_dump(mode="json") for name, facts in self.metrics.items()},
+            "rows": {
+                label: {"state": row.state, "depth": row.depth, "scores": row.feedback.scores}
+                for label, row in self.rows.items()
+            },
+            "also_in": dict(self.also_in),
+        }
+
+
+def write_evaluation(run: Path, tables: Mapping[str, SetTable], overlap: list[str]) -> None:
+    """Writes ``evaluation.json``: set -> table, and the overlaps that were declared or warned of."""
+    data = {"sets": {name: table.dump() for name, table in tables.items()}, "overlap": overlap}
+    write_atomically(run / "evaluation.json", json.dumps(data, indent=1))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The state that is kept.
+
+    Attributes:
+        state: its id.
+        rule: how it was chosen, in words.
+        scores: state id -> feedback on the selection set, where there is one.
+    """
+
+    state: int
+    rule: str
+    scores: Mapping[int, Feedback] = field(default_factory=dict[int, Feedback])
+
+
+def choose(trajectory: Trajectory, goal: Goal, score: Callable[[State], Feedback] | None) -> Choice:
+    """Picks the state to keep: feasible before better, by the goal, on the selection set.
+
+    Args:
+        trajectory: the states; those that are not restorable are left out.
+        goal: what better means.
+        score: feedback of a state on the selection set; without one the last state is taken, and said.
+    """
+    last = trajectory.scored[-1]
+    if score is None:
+        return Choice(last.id, "the last state: there is no selection set to choose by")
+    if not goal.has_utility:
+        return Choice(last.id, "the last state: the goal is a wish without a proxy metric")
+    candidates = [s for s in trajectory.scored if s.restorable]
+    scores = {s.id: score(s) for s in candidates}
+    start = scores[0]
+    best = max(candidates, key=lambda s: (goal.rank(scores[s.id], start), -s.id))
+    metrics = ", ".join(t.metric for t in goal.targets)
+    return Choice(best.id, f"best {metrics} on the selection set among {len(candidates)} states, S_0 included", scores)
+
+
+def restored_rows(
+    rows: Mapping[str, State],
+    network_of: Callable[[State], nn.Module],
+    restore: Callable[[nn.Module], dict[str, Pixels]],
+    objective: Objective,
+    keep: Callable[[str, dict[str, Pixels]], None],
+) -> dict[str, Row]:
+    """Restores and scores a set under the networks of chosen states; a state named twice is scored once.
+
+    Args:
+        rows: label -> state.
+        network_of: gives the network of a state.
+        restore: the set's images under a network.
+        objective: scores them.
+        keep: takes label and images, for pictures in the report.
+    """
+    done: dict[int, Feedback] = {}
+    table: dict[str, Row] = {}
+    images: dict[int, dict[str, Pixels]] = {}
+    for label, state in rows.items():
+        if state.id not in done:
+            images[state.id] = restore(network_of(state))
+            done[state.id] = objective(images[state.id])
+        keep(label, images[state.id])
+        table[label] = Row(state.id, state.depth, done[state.id])
+    return table
