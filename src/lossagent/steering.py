@@ -23,11 +23,13 @@ from lossagent.goal import Goal
 from lossagent.objectives.base import Objective, Pixels
 from lossagent.runs import Log, MemoryLog
 from lossagent.trajectory import (
+    AnyEvent,
     Answered,
     Decided,
     Decision,
     Exchange,
     Finished,
+    Pruned,
     Resumed,
     Retold,
     Rewound,
@@ -95,6 +97,8 @@ class Steering:
         can_restart: whether the trainer can start a stage from an earlier state.
         surroundings: further things an agent is told.
         name: name of the run.
+        keep: newest states that stay restorable beside S_0, the best and the last; ``None`` keeps all.
+        release: deletes the checkpoint of a state that was let go.
         environment: versions and hardware, recorded at the start and at each resume.
         on_event: called after each recorded event, for progress and trackers; its errors are the caller's.
 
@@ -117,6 +121,8 @@ class Steering:
         seed: int = 0,
         can_restart: bool = False,
         surroundings: Surroundings | None = None,
+        keep: int | None = None,
+        release: Callable[[State], None] | None = None,
         name: str = "run",
         environment: Mapping[str, str | int | float | bool | None] | None = None,
         on_event: Callable[[Trajectory], None] | None = None,
@@ -136,7 +142,7 @@ class Steering:
         self.can_restart = can_restart
         self.surroundings = surroundings or Surroundings()
         self.log: Log = log if log is not None else MemoryLog()
-        self._on_event = on_event
+        self._on_event, self._keep, self._release = on_event, keep, release
         for target in goal.targets:
             facts = self.metrics.get(target.metric)
             if objective is not None and facts is None:
@@ -186,7 +192,9 @@ class Steering:
 
     def scored(self, stage: Stage, restored: Mapping[str, Pixels]) -> Feedback:
         """Scores a trained state and records the feedback."""
-        return self.tell(stage.state, restored=restored).feedback or Feedback()
+        feedback = self.tell(stage.state, restored=restored).feedback or Feedback()
+        self._prune()
+        return feedback
 
     # -- ask and tell, for anyone's loop -------------------------------------------------------------------
 
@@ -309,6 +317,25 @@ class Steering:
             guards=around.guards,
         )
 
+    def best(self) -> State:
+        """The best scored state that is restorable, by the goal on the feedback images; the last without a utility."""
+        states = [s for s in self.trajectory.scored if s.restorable]
+        start = self.trajectory.start.feedback
+        if not self.goal.has_utility or start is None:
+            return states[-1]
+        return max(states, key=lambda s: self.goal.rank(s.feedback or Feedback(), start))
+
+    def _prune(self) -> None:
+        """Lets go of checkpoints; S_0, the best, the last and the newest ``keep`` stay."""
+        if self._keep is None or self._release is None:
+            return
+        restorable = [s for s in self.trajectory.scored if s.restorable]
+        kept = {0, self.best().id, restorable[-1].id} | {s.id for s in restorable[len(restorable) - self._keep :]}
+        for state in restorable:
+            if state.id not in kept:
+                self._append(Pruned(state=state.id))  # said before it is done: a decision can no longer ask for it
+                self._release(state)
+
     def _decide(self, head: State) -> State:
         if len(self.trajectory.states) == 1:
             initial = self.trajectory.initial
@@ -357,9 +384,7 @@ class Steering:
         replicate = state.decision.replicate if state.decision is not None else 0
         return Stage(state.id, state.parent, state.depth, state.weights, replicate, state.report)
 
-    def _append(
-        self, event: Started | Answered | Decided | Trained | Scored | Rewound | Retold | Finished | Warned
-    ) -> None:
+    def _append(self, event: AnyEvent) -> None:
         self.log.append(event)
         self.trajectory = Trajectory.fold(self.log.events)
         if self._on_event is not None:

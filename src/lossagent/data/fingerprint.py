@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, UInt8
 from numpy import ndarray
 from PIL import Image
 from scipy import fft
@@ -17,6 +17,7 @@ from lossagent.data.keypoints import Keypoints, keypoints
 
 LONGER_SIDE = 512
 """Keypoints are sought on an image reduced to this."""
+THUMBNAIL = 256
 GRID, KEPT = 32, 16
 
 
@@ -30,6 +31,7 @@ class Fingerprint:
         shape: (height, width) of the reduced gray image, to which the keypoints refer.
         spectrum: unit vector from the cosine transform of the image squeezed to a square, weighted by frequency: a
             perceptual hash [as pHash: Zauner, 2010] that is compared by its inner product.
+        thumbnail: the gray image reduced to :data:`THUMBNAIL`.
         points: see :func:`~lossagent.data.keypoints.keypoints`.
     """
 
@@ -37,6 +39,7 @@ class Fingerprint:
     digest: str
     shape: tuple[int, int]
     spectrum: Float32[ndarray, "16 16"]
+    thumbnail: UInt8[ndarray, "rows columns"]
     points: Keypoints
 
 
@@ -50,12 +53,10 @@ def fingerprint(image: NamedImage) -> Fingerprint:
     digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
     gray = Image.fromarray(pixels).convert("L")
     square = np.asarray(gray.resize((GRID, GRID), Image.Resampling.BOX), np.float32)
-    factor = min(1.0, LONGER_SIDE / max(gray.size))
-    reduced = gray.resize(
-        (max(1, round(gray.width * factor)), max(1, round(gray.height * factor))), Image.Resampling.BOX
-    )
-    small = np.asarray(reduced, np.float32) / 255
-    return Fingerprint(image, digest, (small.shape[0], small.shape[1]), _spectrum(square), keypoints(small))
+    small = np.asarray(_reduced(gray, LONGER_SIDE), np.float32) / 255
+    thumbnail = np.asarray(_reduced(gray, THUMBNAIL))
+    shape = small.shape[0], small.shape[1]
+    return Fingerprint(image, digest, shape, _spectrum(square), thumbnail, keypoints(small))
 
 
 def likeness(a: Float32[ndarray, "16 16"], b: Float32[ndarray, "16 16"]) -> float:
@@ -69,6 +70,12 @@ def likeness(a: Float32[ndarray, "16 16"], b: Float32[ndarray, "16 16"]) -> floa
             for column in (1.0, sign[None, :]):
                 best = max(best, float((product * row * column).sum()))
     return best
+
+
+def _reduced(gray: Image.Image, longer: int) -> Image.Image:
+    factor = min(1.0, longer / max(gray.size))
+    wanted = max(1, round(gray.width * factor)), max(1, round(gray.height * factor))
+    return gray.resize(wanted, Image.Resampling.BOX)
 
 
 @lru_cache(maxsize=1)

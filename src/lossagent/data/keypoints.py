@@ -32,12 +32,10 @@ class Keypoints:
     Attributes:
         where: (y, x, sigma) in pixels of the image that was given.
         descriptor: unit vectors.
-        mirrored: the descriptors that a horizontally mirrored image would have.
     """
 
     where: Float32[ndarray, "points 3"]
     descriptor: Float32[ndarray, "points 63"]
-    mirrored: Float32[ndarray, "points 63"]
 
 
 @dataclass(frozen=True)
@@ -73,11 +71,8 @@ def keypoints(gray: Float32[ndarray, "height width"]) -> Keypoints:
         base = stack[LEVELS, ::2, ::2]
     if not where:
         empty = np.zeros((0, SIDE * SIDE - 1), np.float32)
-        return Keypoints(np.zeros((0, 3), np.float32), empty, empty)
-    every = np.concatenate(patches)
-    return Keypoints(
-        np.concatenate(where).astype(np.float32), _describe(every), _describe(np.ascontiguousarray(every[:, :, ::-1]))
-    )
+        return Keypoints(np.zeros((0, 3), np.float32), empty)
+    return Keypoints(np.concatenate(where).astype(np.float32), _describe(np.concatenate(patches)))
 
 
 def place(a: Keypoints, b: Keypoints, width_b: int, least: float = 0.8) -> Placement:
@@ -90,7 +85,7 @@ def place(a: Keypoints, b: Keypoints, width_b: int, least: float = 0.8) -> Place
     """
     straight = _consensus(a.where, b.where, *_matches(a.descriptor, b.descriptor, least))
     flipped_where = b.where * np.array([1, -1, 1], np.float32) + np.array([0, width_b - 1, 0], np.float32)
-    flipped = _consensus(a.where, flipped_where, *_matches(a.descriptor, b.mirrored, least))
+    flipped = _consensus(a.where, flipped_where, *_matches(a.descriptor, b.descriptor * _mirror(), least))
     if flipped.votes > straight.votes:
         return Placement(flipped.votes, flipped.scale, flipped.offset, True)
     return straight
@@ -140,6 +135,13 @@ def _weights() -> Float32[ndarray, "8 8"]:
     return np.hypot(row, column).astype(np.float32)
 
 
+@lru_cache(maxsize=1)
+def _mirror() -> Float32[ndarray, "63"]:
+    """Mirroring a patch changes the sign of its odd horizontal frequencies."""
+    sign = np.where(np.arange(SIDE) % 2, np.float32(-1), np.float32(1))
+    return np.tile(sign, SIDE)[1:]
+
+
 def _describe(patches: Float32[ndarray, "points 8 8"]) -> Float32[ndarray, "points 63"]:
     spectrum = np.asarray(fft.dctn(patches, axes=(1, 2), norm="ortho"), np.float32) * _weights()
     flat = spectrum.reshape(len(patches), -1)[:, 1:]
@@ -169,8 +171,10 @@ def _consensus(
     scale = b[:, 2] / a[:, 2]
     offset = b[:, :2] - scale[:, None] * a[:, :2]
     error = scale[:, None, None] * a[None, :, :2] + offset[:, None] - b[None, :, :2]
-    # A level is a factor 1.26, so scale and with it distant points are known to that only.
-    near = np.hypot(error[..., 0], error[..., 1]) < np.maximum(4 * b[None, :, 2], 0.12 * np.abs(b[:, None, :2] - b[None, :, :2]).max(-1))
+    distance = np.hypot(error[..., 0], error[..., 1])
+    # A level is a factor 1.26: scale, and with it where distant points should be, is known to that only.
+    reach = np.abs(b[:, None, :2] - b[None, :, :2]).max(axis=-1)
+    near = distance < np.maximum(4 * b[None, :, 2], 0.12 * reach)
     same = np.abs(np.log(scale[:, None] / scale[None])) < 0.3
     agree = near & same
     best = int(agree.sum(axis=1).argmax())

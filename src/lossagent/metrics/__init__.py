@@ -1,1 +1,48 @@
-"""Numbers for images."""
+"""Numbers for images, each with typed facts: which way is better, what computed it, with which options.
+
+Fidelity (:class:`PSNR`, :class:`SSIM`, :class:`LPIPSMetric`), naturalness without a reference (:class:`NIQE`), and
+guards that are watched beside a steered metric because any one number can be gamed: :class:`LatticePeak`,
+:class:`ShiftedPerceptual`, :class:`LRConsistency`, :class:`Drift`, and the control :func:`correlated_noise`.
+"""
+
+from __future__ import annotations
+
+from lossagent.metrics.base import Metric
+from lossagent.metrics.colour import Space, full_luma, limited_luma
+from lossagent.metrics.consistency import Drift, LRConsistency, lr_consistency
+from lossagent.metrics.controls import correlated_noise
+from lossagent.metrics.lattice import LatticePeak, lattice_peak
+from lossagent.metrics.lpips import LPIPSMetric
+from lossagent.metrics.niqe import NIQE
+from lossagent.metrics.psnr import PSNR, psnr
+from lossagent.metrics.scoring import ScoreRow, score_paths
+from lossagent.metrics.shifted import Distance, FeatureDistance, ShiftedPerceptual
+from lossagent.metrics.ssim import SSIM, ssim
+from lossagent.metrics.table import METRICS, MetricOptions, create
+
+__all__ = [
+    "METRICS",
+    "NIQE",
+    "PSNR",
+    "SSIM",
+    "Distance",
+    "Drift",
+    "FeatureDistance",
+    "LPIPSMetric",
+    "LRConsistency",
+    "LatticePeak",
+    "Metric",
+    "MetricOptions",
+    "ScoreRow",
+    "ShiftedPerceptual",
+    "Space",
+    "correlated_noise",
+    "create",
+    "full_luma",
+    "limited_luma",
+    "lattice_peak",
+    "lr_consistency",
+    "psnr",
+    "score_paths",
+    "ssim",
+]

@@ -1,0 +1,86 @@
+"""What can be chosen about the language-model agent; each switch is an ablation."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class EvidenceOptions(BaseModel):
+    """What the prompts say beside weights and scores; none of it is in the paper's.
+
+    Attributes:
+        raw: raw loss values of the last stages.
+        shares: gradient share of each loss.
+        noise: noise of the score, and whether the last change exceeds it.
+        best: the best state so far.
+        guards: scores of the metrics that are watched.
+        ceiling: score of the ground truth.
+        losses: one line on what each loss does.
+        health: discriminator health and other numbers of the trainer.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    raw: bool = True
+    shares: bool = True
+    noise: bool = True
+    best: bool = True
+    guards: bool = True
+    ceiling: bool = True
+    losses: bool = True
+    health: bool = False
+
+    @classmethod
+    def none(cls) -> EvidenceOptions:
+        """The paper's prompts: weights and scores alone."""
+        return cls(**dict.fromkeys(cls.model_fields, False))
+
+
+class LLMOptions(BaseModel):
+    """How the language model is asked. The defaults suit a small model; :meth:`paper` is the paper's agent.
+
+    Attributes:
+        query: one question for each feedback image and the mean of the answers, or one with the mean scores.
+        answer: form of the answer: the paper's line, JSON numbers, or JSON moves (lower, keep, raise).
+        direction: whether the prompts say which way of the score is better (Table 7): ``system_off`` drops it from
+            the system prompt, ``all_off`` from the customised needs too.
+        history: ``"all"`` or the last k states with their weights and scores (Table 8: 2).
+        example: whether the needs show an example of the form (Table 9).
+        constrain: whether the engine is handed a grammar or schema.
+        retries: further tries after an answer that cannot be used, the problem quoted (Table 9: 0).
+        step: factor of one move, > 1.
+        switch: whether moves may switch losses off (and on again).
+        evidence: what is said beside weights and scores.
+        deadline: seconds for one question.
+        total: seconds for all questions of one decision; what is left over is not asked, and recorded.
+        prompt_limit: tokens of the prompts; above it the history is summarised, and that is recorded.
+        thoughts_limit: characters of the reasons that an engine with a grammar may write.
+        max_tokens: tokens of an answer.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    query: Literal["per_image", "pooled"] = "pooled"
+    answer: Literal["pattern", "json", "moves"] = "moves"
+    direction: Literal["on", "system_off", "all_off"] = "on"
+    history: Literal["all"] | Annotated[int, Field(ge=1)] = "all"
+    example: bool = True
+    constrain: bool = True
+    retries: int = Field(default=2, ge=0, le=20)
+    step: float = Field(default=2.0, gt=1, le=1000)
+    switch: bool = False
+    evidence: EvidenceOptions = EvidenceOptions()
+    deadline: float = Field(default=120.0, gt=0)
+    total: float = Field(default=900.0, gt=0)
+    prompt_limit: int = Field(default=3500, ge=200)
+    thoughts_limit: int = Field(default=160, ge=1, le=1000)
+    max_tokens: int = Field(default=256, ge=16, le=8192)
+
+    @classmethod
+    def paper(cls) -> LLMOptions:
+        """The paper's agent (section 3.4, appendix A.3), one question an image [inferred from its numbers]."""
+        return cls(
+            query="per_image", answer="pattern", constrain=False, evidence=EvidenceOptions.none(), max_tokens=512
+        )

@@ -1,0 +1,115 @@
+"""Chat models by name, as an experiment file writes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, assert_never
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from lossagent.chat._constraint import Mode
+from lossagent.chat.base import ChatModel
+from lossagent.chat.embedded import Embedded
+from lossagent.chat.replay import Replay
+from lossagent.chat.scripted import Scripted
+from lossagent.chat.server import OpenAICompatible
+
+
+class _Settings(BaseModel):
+    # Inputs stay out of messages: somebody will write a key here, which is refused, and must not be printed.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class EmbeddedSettings(_Settings):
+    """See :class:`lossagent.chat.Embedded`."""
+
+    kind: Literal["embedded"] = "embedded"
+    model: str = "smollm2-135m-instruct"
+    context: int = Field(4096, ge=256)
+    threads: int | None = Field(None, ge=1)
+    temperature: float = Field(0.7, ge=0, allow_inf_nan=False)
+    repeatable: bool = True
+    batch: int = Field(128, ge=1)
+
+
+class ServerSettings(_Settings):
+    """See :class:`lossagent.chat.OpenAICompatible`. The key itself has no place here: ``key_env`` names a variable."""
+
+    kind: Literal["server"] = "server"
+    base_url: str
+    model: str = Field(min_length=1)
+    key_env: str | None = "OPENAI_API_KEY"
+    answer_mode: Mode | Literal["auto"] = "auto"
+    temperature: float | None = Field(0.7, ge=0, allow_inf_nan=False)
+    limit_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    timeout: float = Field(120.0, gt=0, allow_inf_nan=False)
+    retries: int = Field(4, ge=0)
+    max_total_tokens: int | None = Field(None, ge=1)
+    max_cost: float | None = Field(None, gt=0, allow_inf_nan=False)
+    prompt_price: float | None = Field(None, ge=0, allow_inf_nan=False)
+    completion_price: float | None = Field(None, ge=0, allow_inf_nan=False)
+
+
+class ScriptedSettings(_Settings):
+    """See :class:`lossagent.chat.Scripted`."""
+
+    kind: Literal["scripted"] = "scripted"
+    replies: tuple[str, ...] = Field(min_length=1)
+    name: str = "scripted"
+
+
+class ReplaySettings(_Settings):
+    """The answers of a recorded run, see :class:`lossagent.chat.Replay`.
+
+    Attributes:
+        run: its folder.
+    """
+
+    kind: Literal["replay"] = "replay"
+    run: Path
+    name: str = "replay"
+
+
+ChatSettings = Annotated[
+    EmbeddedSettings | ServerSettings | ScriptedSettings | ReplaySettings, Field(discriminator="kind")
+]
+"""Which language model is asked; chosen by ``kind``, unknown keys refused."""
+
+
+def create(settings: EmbeddedSettings | ServerSettings | ScriptedSettings | ReplaySettings) -> ChatModel:
+    """The chat model that settings describe. Nothing is loaded or connected yet.
+
+    Raises:
+        Refused: settings that cannot work together, or a folder without recorded exchanges.
+    """
+    match settings:
+        case EmbeddedSettings():
+            return Embedded(
+                settings.model,
+                context=settings.context,
+                threads=settings.threads,
+                temperature=settings.temperature,
+                repeatable=settings.repeatable,
+                batch=settings.batch,
+            )
+        case ServerSettings():
+            return OpenAICompatible(
+                settings.base_url,
+                settings.model,
+                key_env=settings.key_env,
+                answer_mode=settings.answer_mode,
+                temperature=settings.temperature,
+                limit_field=settings.limit_field,
+                timeout=settings.timeout,
+                retries=settings.retries,
+                max_total_tokens=settings.max_total_tokens,
+                max_cost=settings.max_cost,
+                prompt_price=settings.prompt_price,
+                completion_price=settings.completion_price,
+            )
+        case ScriptedSettings():
+            return Scripted(settings.replies, settings.name)
+        case ReplaySettings():
+            return Replay.from_folder(settings.run, settings.name)
+        case _:
+            assert_never(settings)

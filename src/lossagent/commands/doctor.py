@@ -1,0 +1,49 @@
+"""``lossagent doctor``."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from lossagent import assets, environment
+
+EXTRAS = {
+    "xllamacpp": ("llm", "embedded language model"),
+    "skimage": ("demo", "photographs of the demo"),
+    "sklearn": ("demo", "photographs of the demo"),
+    "tensorboard": ("trackers", "TensorBoard"),
+    "pyiqa": ("iqa", "pyiqa's metrics (PolyForm Noncommercial licence)"),
+}
+
+
+def doctor() -> None:
+    """Says what is installed, what is missing, and how to get it.
+
+    Example: lossagent doctor
+    """
+    console = Console(highlight=False)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    found = Table("what", "found", "how to get it", box=None)
+    for package, version in environment.versions().items():
+        found.add_row(package, version, "")
+    for name, value in environment.hardware(device).items():
+        found.add_row(name, str(value), "")
+    free = shutil.disk_usage(Path.cwd()).free / 2**30
+    found.add_row("free disk here", f"{free:.1f} GiB", "")
+    found.add_row("asset cache", str(assets.cache()), "LOSSAGENT_HOME moves it")
+    for package, (extra, purpose) in EXTRAS.items():
+        there = find_spec(package) is not None
+        found.add_row(purpose, "yes" if there else "missing", "" if there else f"pip install 'lossagent[{extra}]'")
+    for name, asset in assets.ASSETS.items():
+        status = assets.verify(name)
+        found.add_row(asset.what, status, "" if status == "ok" else f"lossagent assets fetch {name}")
+    key = "set" if os.environ.get("OPENAI_API_KEY") else "not set"
+    found.add_row("OPENAI_API_KEY", key, "only for hosted language models")
+    console.print(found)

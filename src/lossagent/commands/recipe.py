@@ -1,0 +1,20 @@
+"""``lossagent recipe``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lossagent import recipes
+
+
+def recipe(
+    name: Annotated[str, typer.Argument(help=f"One of: {', '.join(recipes.names())}.")],
+    scale: Annotated[str, typer.Option(help="paper (many GPUs), small (two CPU cores), smoke (seconds).")] = "paper",
+) -> None:
+    """Prints a complete experiment to edit.
+
+    Example: lossagent recipe classical-sr --scale small > experiment.yaml
+    """
+    typer.echo(recipes.text(name, scale), nl=False)

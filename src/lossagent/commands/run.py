@@ -1,0 +1,77 @@
+"""``lossagent run`` and ``lossagent resume``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from lossagent.console import Narrator
+from lossagent.errors import Failed, Interrupted, LossAgentError
+from lossagent.experiment import load
+from lossagent.report import write_report
+from lossagent.runs import read_trajectory
+from lossagent.session import Session, Watch
+from lossagent.tracking import tracked
+
+
+def run(
+    experiment: Annotated[Path, typer.Argument(help="Experiment file; `lossagent recipe` prints one to edit.")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="Changes such as training.stages=8.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder to make; runs/NAME by default.")] = None,
+    dry_run: Annotated[bool, typer.Option(help="Check everything, show the first prompt and an estimate, stop.")] = False,
+    tensorboard: Annotated[bool, typer.Option(help="Mirror curves and images to TensorBoard (extra: trackers).")] = False,
+) -> None:
+    """Trains under steered loss weights.
+
+    Example: lossagent run experiment.yaml training.stages=8 --out runs/niqe
+    """
+    console = Console(highlight=False)
+    chosen = load(experiment, overrides or [])
+    if dry_run:
+        from lossagent.rehearsal import rehearse
+
+        rehearse(chosen, console)
+        return
+    folder = out or Path("runs") / chosen.name
+    narrator = Narrator(console, chosen.name, chosen.training.stages)
+    session = Session.start(chosen, folder, tracked(narrator.watch, folder) if tensorboard else narrator.watch)
+    _carry_out(session, narrator, folder, console)
+
+
+def resume(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    tensorboard: Annotated[bool, typer.Option(help="Mirror curves and images to TensorBoard (extra: trackers).")] = False,
+) -> None:
+    """Goes on with an interrupted run, bit-exact.
+
+    Example: lossagent resume runs/niqe
+    """
+    console = Console(highlight=False)
+    narrator = Narrator(console, run.name, 0)
+    watch: Watch = tracked(narrator.watch, run) if tensorboard else narrator.watch
+    session = Session.resume(run, watch)
+    narrator.stages = session.parts.experiment.training.stages
+    _carry_out(session, narrator, run, console)
+
+
+def _carry_out(session: Session, narrator: Narrator, folder: Path, console: Console) -> None:
+    hint = f"Go on with: lossagent resume {folder}"
+    try:
+        with narrator.bars():
+            session.run()
+    except (Interrupted, KeyboardInterrupt) as error:
+        raise Interrupted(f"{error} Everything finished is in {folder}. {hint}") from error
+    except Failed as error:
+        raise Failed(f"{error} Finished states are in {folder}. {hint}") from error
+    except LossAgentError:
+        console.print(f"Finished states are in {folder}. {hint}", markup=False)
+        raise
+    page = write_report([folder], folder / "report.html")
+    finished = read_trajectory(folder).finished
+    if finished is not None:
+        console.print(f"Kept state {finished.selected}: {finished.rule}.", markup=False)
+    console.print(f"Report: {page}", markup=False)
+    console.print(f"Images: {folder / 'images'}", markup=False)

@@ -1,0 +1,179 @@
+"""Every metric by name: the one table that the command line and experiment files look into."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from types import MappingProxyType
+from typing import TypeVar
+
+from lossagent.errors import MissingPackage, Refused, UnknownName
+from lossagent.metrics.base import Metric
+from lossagent.metrics.colour import Space
+from lossagent.metrics.consistency import Drift, LRConsistency
+from lossagent.metrics.lattice import LatticePeak
+from lossagent.metrics.lpips import Backbone, LPIPSMetric, LPIPSWeights
+from lossagent.metrics.niqe import NIQE
+from lossagent.metrics.psnr import PSNR
+from lossagent.metrics.shifted import ShiftedPerceptual
+from lossagent.metrics.ssim import SSIM
+
+T = TypeVar("T")
+
+FOREIGN = "pyiqa:"
+"""Prefix of metrics that another package computes."""
+
+
+@dataclass(frozen=True)
+class MetricOptions:
+    """What a metric can be asked with; one that a metric does not have is refused, never ignored.
+
+    Attributes:
+        space: ``"rgb"`` or ``"y"`` for psnr and ssim; ``None`` as the name says.
+        border: pixels left out on each side, >= 0.
+        backbone: network inside a perceptual distance; ``None`` as the name says.
+        weights: ``"pretrained"`` or ``"random"`` for perceptual distances; ``None`` is ``"pretrained"``.
+    """
+
+    space: Space | None = None
+    border: int = 0
+    backbone: Backbone | None = None
+    weights: LPIPSWeights | None = None
+
+    def only(self, name: str, allowed: frozenset[str]) -> MetricOptions:
+        """Itself, when nothing but ``allowed`` is set.
+
+        Raises:
+            Refused: names the metric and the option that it does not have.
+        """
+        default = MetricOptions()
+        for option in ("space", "border", "backbone", "weights"):
+            if option not in allowed and getattr(self, option) != getattr(default, option):
+                raise Refused(
+                    f"metric {name!r} has no option {option!r}; found {option}={getattr(self, option)!r}. "
+                    f"It takes {', '.join(sorted(allowed)) or 'none'}."
+                )
+        if self.border < 0:
+            raise Refused(f"border must be >= 0 px; found {self.border}.")
+        return self
+
+
+Factory = Callable[[MetricOptions], Metric]
+
+
+def _psnr(options: MetricOptions) -> Metric:
+    options.only("psnr", frozenset({"space", "border"}))
+    return PSNR(options.space or "rgb", options.border)
+
+
+def _psnr_y(options: MetricOptions) -> Metric:
+    options.only("psnr_y", frozenset({"space", "border"}))
+    return PSNR(_fixed(options.space, "y", "psnr_y", "space"), options.border)
+
+
+def _ssim(options: MetricOptions) -> Metric:
+    options.only("ssim", frozenset({"space", "border"}))
+    return SSIM(options.space or "rgb", options.border)
+
+
+def _ssim_y(options: MetricOptions) -> Metric:
+    options.only("ssim_y", frozenset({"space", "border"}))
+    return SSIM(_fixed(options.space, "y", "ssim_y", "space"), options.border)
+
+
+def _niqe(options: MetricOptions) -> Metric:
+    return NIQE("limited", options.only("niqe", frozenset({"border"})).border)
+
+
+def _niqe_yiq(options: MetricOptions) -> Metric:
+    return NIQE("yiq", options.only("niqe_yiq", frozenset({"border"})).border)
+
+
+def _lpips(backbone: Backbone) -> Factory:
+    name = f"lpips-{backbone}"
+
+    def make(options: MetricOptions) -> Metric:
+        options.only(name, frozenset({"border", "backbone", "weights"}))
+        chosen = _fixed(options.backbone, backbone, name, "backbone")
+        return LPIPSMetric(chosen, options.weights or "pretrained", options.border)
+
+    return make
+
+
+def _shifted_lpips(options: MetricOptions) -> Metric:
+    options.only("shifted-lpips", frozenset({"backbone", "weights"}))
+    inside = LPIPSMetric(options.backbone or "alex", options.weights or "pretrained")
+    return ShiftedPerceptual(
+        inside, name="shifted-lpips", backbone=inside.backbone, published=inside.weights == "pretrained"
+    )
+
+
+def _lattice(options: MetricOptions) -> Metric:
+    options.only("lattice", frozenset())
+    return LatticePeak()
+
+
+def _lattice8(options: MetricOptions) -> Metric:
+    options.only("lattice8", frozenset())
+    return LatticePeak(8)
+
+
+def _lr_consistency(options: MetricOptions) -> Metric:
+    return LRConsistency(options.only("lr_consistency", frozenset({"border"})).border)
+
+
+def _drift(options: MetricOptions) -> Metric:
+    return Drift(options.only("drift", frozenset({"border"})).border)
+
+
+METRICS: Mapping[str, Factory] = MappingProxyType(
+    {
+        "psnr": _psnr,
+        "psnr_y": _psnr_y,
+        "ssim": _ssim,
+        "ssim_y": _ssim_y,
+        "niqe": _niqe,
+        "niqe_yiq": _niqe_yiq,
+        "lpips-alex": _lpips("alex"),
+        "lpips-squeeze": _lpips("squeeze"),
+        "lpips-vgg": _lpips("vgg"),
+        "shifted-lpips": _shifted_lpips,
+        "lattice": _lattice,
+        "lattice8": _lattice8,
+        "lr_consistency": _lr_consistency,
+        "drift": _drift,
+    }
+)
+"""name -> what makes the metric from options."""
+
+
+def create(name: str, options: MetricOptions | None = None) -> Metric:
+    """The metric of that name.
+
+    Args:
+        name: an entry of :data:`METRICS`.
+        options: ``None`` for the defaults.
+
+    Raises:
+        UnknownName: names the nearest known one.
+        MissingPackage: a ``pyiqa:`` name without the package.
+        Refused: an option that the metric does not have, or one that contradicts its name.
+        MissingAsset: weights that are not on this machine.
+    """
+    if name.startswith(FOREIGN):
+        if find_spec("pyiqa") is None:
+            raise MissingPackage("pyiqa", "iqa", f"metric {name!r}")
+        raise Refused(
+            f"metric {name!r}: metrics of pyiqa are not wired in this version. "
+            "niqe_yiq is its NIQE, computed here; psnr, ssim and lpips are built in as well."
+        )
+    if name not in METRICS:
+        raise UnknownName("metric", name, METRICS)
+    return METRICS[name](options or MetricOptions())
+
+
+def _fixed(found: T | None, wanted: T, name: str, option: str) -> T:
+    if found is not None and found != wanted:
+        raise Refused(f"metric {name!r} is of {option} {wanted!r}; found {option}={found!r}.")
+    return wanted

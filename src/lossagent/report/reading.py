@@ -1,0 +1,233 @@
+"""Reads a run folder as plain files, and says what is missing instead of failing on it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+from lossagent.errors import Damaged, Refused
+from lossagent.feedback import MetricFacts
+from lossagent.runs import read_lines
+from lossagent.trajectory import EVENTS, AnyEvent, Exchange, State, Trajectory, Warned
+
+
+Line = TypeVar("Line", bound=BaseModel)
+
+
+class EvaluatedRow(BaseModel):
+    """Scores of one state, or of the ground truth or a control, on one image set.
+
+    Attributes:
+        state, depth: where in the tree; ``None`` for rows that are no state.
+        scores: metric -> image -> score.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    state: int | None = None
+    depth: int | None = None
+    scores: dict[str, dict[str, float | None]] = {}
+
+
+class EvaluatedSet(BaseModel):
+    """One image set of ``evaluation.json``: its images, facts of its metrics, and rows by name."""
+
+    model_config = ConfigDict(frozen=True)
+
+    images: tuple[str, ...] = ()
+    metrics: dict[str, MetricFacts] = {}
+    rows: dict[str, EvaluatedRow] = {}
+
+
+class Evaluation(BaseModel):
+    """``evaluation.json``: set name -> scores, and what overlaps between sets were declared."""
+
+    model_config = ConfigDict(frozen=True)
+
+    sets: dict[str, EvaluatedSet] = {}
+    overlap: tuple[str, ...] = ()
+
+
+class LossLine(BaseModel):
+    """A line of ``losses.jsonl``: raw values of one iteration of the stage that leads to ``state``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    state: int
+    iteration: int
+    raw: dict[str, float | None] = {}
+    total: float | None = None
+    discriminator: dict[str, float | None] = {}
+    lr: float | None = None
+    images_per_second: float | None = None
+    skipped: bool = False
+
+
+@dataclass(frozen=True)
+class RunData:
+    """All that the report needs of a run.
+
+    Attributes:
+        path: the run folder.
+        name: the experiment's name, else the folder's.
+        experiment: ``experiment.yaml``; empty where it is missing.
+        environment: ``environment.json``; empty where it is missing.
+        events: the readable events.
+        trajectory: their fold.
+        losses: the loss log.
+        exchanges: state -> its exchanges in order.
+        evaluation: ``None`` where the run was not evaluated (yet).
+        missing: what could not be read, one sentence each.
+    """
+
+    path: Path
+    name: str
+    experiment: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    events: tuple[AnyEvent, ...]
+    trajectory: Trajectory
+    losses: tuple[LossLine, ...] = ()
+    exchanges: Mapping[int, tuple[Exchange, ...]] = field(default_factory=dict[int, tuple[Exchange, ...]])
+    evaluation: Evaluation | None = None
+    missing: tuple[str, ...] = ()
+
+    @property
+    def last(self) -> State:
+        """The newest state that was trained; S_0 where none was."""
+        trained = [s for s in self.trajectory.states if s.report is not None or s.feedback is not None]
+        return trained[-1] if trained else self.trajectory.start
+
+    @property
+    def selected(self) -> State:
+        """The state that the run chose; the last one while it has not."""
+        finished = self.trajectory.finished
+        return self.trajectory.states[finished.selected] if finished is not None else self.last
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Texts of the recorded warnings, in order, each once."""
+        return tuple(dict.fromkeys(e.text for e in self.events if isinstance(e, Warned)))
+
+    @cached_property
+    def facts(self) -> dict[str, MetricFacts]:
+        """Facts of every evaluated metric."""
+        sets = self.evaluation.sets.values() if self.evaluation is not None else ()
+        return {name: facts for one in sets for name, facts in one.metrics.items()}
+
+    @property
+    def anchor(self) -> str:
+        """The loss that ratios are taken to: the one whose weight is frozen, else the first."""
+        names = self.trajectory.initial.names
+        frozen = section(self.experiment, "bounds").get("frozen") or ()
+        return next((n for n in names if n in frozen), names[0])
+
+
+def section(mapping: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    """A nested mapping of an experiment; empty where there is none."""
+    value: Any = mapping
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return {str(k): v for k, v in value.items()} if isinstance(value, Mapping) else {}
+
+
+def read_run(path: Path) -> RunData:
+    """Reads a run, finished or not.
+
+    Raises:
+        Refused: the folder holds no run, or one that has not started.
+    """
+    if not (path / "events.jsonl").is_file():
+        raise Refused(f"{path} is no run folder to report on: it has no events.jsonl.")
+    missing: list[str] = []
+    events = _events(path, missing)
+    if not any(event.kind == "started" for event in events):
+        raise Refused(f"the run {path} has not started: its events.jsonl holds no 'started' event yet.")
+    trajectory = Trajectory.fold(events)
+    experiment = _experiment(path / "experiment.yaml", missing)
+    run = RunData(
+        path=path,
+        name=str(experiment.get("name") or path.name),
+        experiment=experiment,
+        environment=_environment(path / "environment.json", missing),
+        events=tuple(events),
+        trajectory=trajectory,
+        losses=_lines(path / "losses.jsonl", LossLine, missing),
+        exchanges={
+            s: _lines(path / "exchanges" / f"state-{s:04d}.jsonl", Exchange, missing)
+            for s in range(1, len(trajectory.states) + 1)
+            if (path / "exchanges" / f"state-{s:04d}.jsonl").exists()
+        },
+        evaluation=_evaluation(path / "evaluation.json", missing),
+        missing=(),
+    )
+    if trajectory.finished is None:
+        told = len(trajectory.scored) - 1 if trajectory.scored else 0
+        missing.insert(0, f"The run is not finished: {told} of {trajectory.stages} stages are scored.")
+    return dataclasses.replace(run, missing=tuple(missing))
+
+
+def _events(path: Path, missing: list[str]) -> list[AnyEvent]:
+    lines, torn = read_lines(path / "events.jsonl")
+    if torn:
+        missing.append("events.jsonl ended in a torn line; it was left out.")
+    try:
+        return [EVENTS.validate_json(line) for line in lines]
+    except ValueError as error:
+        raise Damaged(f"{path / 'events.jsonl'} holds a line that is no event: {error}") from error
+
+
+def _experiment(path: Path, missing: list[str]) -> dict[str, Any]:
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        missing.append(f"experiment.yaml cannot be read ({type(error).__name__}): settings are not shown.")
+        return {}
+    return {str(k): v for k, v in loaded.items()} if isinstance(loaded, dict) else {}
+
+
+def _environment(path: Path, missing: list[str]) -> dict[str, Any]:
+    try:
+        loaded = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        missing.append(
+            f"environment.json cannot be read ({type(error).__name__}): versions and licences are not shown."
+        )
+        return {}
+    return {str(k): v for k, v in loaded.items()} if isinstance(loaded, dict) else {}
+
+
+def _lines(path: Path, kind: type[Line], missing: list[str]) -> tuple[Line, ...]:
+    """The records of a JSON-lines file; lines that are none are counted and said."""
+    if not path.exists():
+        missing.append(f"{path.name} is not there.")
+        return ()
+    lines, torn = read_lines(path)
+    records: list[Line] = []
+    bad = int(torn)
+    for line in lines:
+        try:
+            records.append(kind.model_validate_json(line))
+        except ValueError:
+            bad += 1
+    if bad:
+        missing.append(f"{path.name} holds {bad} unreadable line{'s' if bad > 1 else ''}; left out.")
+    return tuple(records)
+
+
+def _evaluation(path: Path, missing: list[str]) -> Evaluation | None:
+    if not path.exists():
+        missing.append("evaluation.json is not there: only the feedback scores of the run itself are shown.")
+        return None
+    try:
+        return Evaluation.model_validate_json(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        missing.append(f"evaluation.json cannot be read: {str(error).splitlines()[0]}.")
+        return None

@@ -1,0 +1,270 @@
+"""A run from start to end: the loop, the choice of the checkpoint, the evaluation."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from lossagent import environment, evaluation
+from lossagent.build import Parts, build
+from lossagent.data import ImageSet
+from lossagent.errors import Failed, Refused
+from lossagent.evaluation import Row, SetTable
+from lossagent.experiment import Experiment, load
+from lossagent.feedback import Feedback
+from lossagent.loop import optimise
+from lossagent.objectives.base import Pixels
+from lossagent.runs import RunFolder
+from lossagent.steering import Steering, Surroundings
+from lossagent.training import checkpoints
+from lossagent.training.interrupts import Stop
+from lossagent.training.pictures import Pictures, write_images
+from lossagent.training.trainer import Progress, Trainer
+from lossagent.trajectory import State, Trajectory
+
+PICTURES_KEPT = 6
+"""Test images whose restored versions are kept for the report."""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What a caller wants to hear of a run; every part may be left as it is.
+
+    Attributes:
+        iteration: stage, iterations done, iterations in all.
+        event: the trajectory after each recorded event.
+        phase: a sentence on what begins now.
+    """
+
+    iteration: Progress = field(default=lambda stage, done, total: None)
+    event: Callable[[Trajectory], None] = field(default=lambda trajectory: None)
+    phase: Callable[[str], None] = field(default=lambda text: None)
+
+
+class Session:
+    """One run in its folder.
+
+    Use :meth:`start` for a new run and :meth:`resume` for one that was interrupted.
+    """
+
+    def __init__(self, parts: Parts, folder: RunFolder, watch: Watch) -> None:
+        self.parts, self.folder, self.watch = parts, folder, watch
+        self.stop = Stop()
+        experiment = parts.experiment
+        device = parts.device
+        self.pictures = Pictures(parts.sets.feedback_inputs(), parts.application, device)
+        parts.comparisons.start_folder = folder.path / "images" / "state-0000"
+        self.steering = Steering(
+            agent=parts.agent,
+            goal=experiment.goal,
+            initial=experiment.initial,
+            stages=experiment.training.stages,
+            log=folder,
+            objective=parts.objective,
+            bounds=experiment.bounds,
+            seed=experiment.seed,
+            can_restart=True,
+            keep=experiment.training.keep,
+            release=self._release,
+            surroundings=Surroundings(
+                stage_iterations=experiment.training.iterations,
+                tolerance=experiment.tolerance,
+                ceiling=parts.ceiling,
+                loss_facts=parts.loss_facts,
+                guards=frozenset(experiment.guards),
+            ),
+            name=experiment.name,
+            environment=environment.reproducibility(device),
+            on_event=watch.event,
+        )
+        self.trainer = Trainer(
+            networks=parts.networks,
+            repository=parts.repository,
+            sampler=parts.sampler,
+            pictures=self.pictures,
+            settings=experiment.training,
+            run=folder.path,
+            seed=experiment.seed,
+            device=device,
+            stop=self.stop,
+            progress=watch.iteration,
+            warn=self.steering.warn,
+        )
+
+    @classmethod
+    def start(cls, experiment: Experiment, out: Path, watch: Watch | None = None) -> Session:
+        """Checks everything, then makes the run folder.
+
+        Raises:
+            Refused: anything about the experiment that cannot work; nothing was written.
+        """
+        if out.exists() and any(out.iterdir()):
+            raise Refused(
+                f"the run folder {out} exists already. Choose another --out, or go on with it: lossagent resume {out}"
+            )
+        parts = build(experiment)
+        folder = RunFolder.create(out, experiment.dump(), parts.record())
+        session = cls(parts, folder, watch or Watch())
+        parts.sets.write_feedback(out / "images")
+        for text in parts.warnings:
+            session.steering.warn(text)
+        return session
+
+    @classmethod
+    def resume(cls, out: Path, watch: Watch | None = None) -> Session:
+        """Goes on with an interrupted run at its next undone moment.
+
+        Raises:
+            Refused: no run is there.
+            RunBusy: it is being written by another process.
+        """
+        folder = RunFolder.open(out)
+        try:
+            parts = build(load(out / "experiment.yaml"))
+            session = cls(parts, folder, watch or Watch())
+        except BaseException:
+            folder.close()
+            raise
+        if not (out / "images" / "input").exists():
+            parts.sets.write_feedback(out / "images")
+        session.warn_of_changes()
+        return session
+
+    def warn_of_changes(self) -> None:
+        """Says where the machine differs from the one the run began on, as far as bit-exactness depends on it."""
+        events = [e for e in self.folder.events if e.kind == "started"]
+        before, now = events[0].environment, environment.reproducibility(self.parts.device)
+        for name, value in now.items():
+            if before.get(name) != value:
+                self.steering.warn(f"resumed with {name} {value}; the run began with {before.get(name)}: not bit-exact.")
+
+    def run(self) -> None:
+        """Trains, chooses, evaluates; called again after an interruption it goes on.
+
+        Raises:
+            Interrupted, KeyboardInterrupt: stopped on request; everything finished is on disk.
+            Diverged, Failed: see :class:`lossagent.training.trainer.Trainer`.
+        """
+        with self.folder, self.stop.listening():
+            try:
+                optimise(self.trainer, self.steering)
+                self._conclude()
+            finally:
+                self.parts.close()
+
+    # -- the end of a run ---------------------------------------------------------------------------------
+
+    def _conclude(self) -> None:
+        if (self.folder.path / "evaluation.json").exists() and self.steering.trajectory.finished is not None:
+            return
+        sets, goal = self.parts.sets, self.parts.experiment.goal
+        trajectory = self.steering.trajectory
+        self.watch.phase("choosing the checkpoint on the selection set")
+        score = self._scorer(sets.selection) if sets.selection is not None else None
+        choice = evaluation.choose(trajectory, goal, score)
+        self.watch.phase("scoring the test images")
+        rows = {"start": trajectory.start, "selected": trajectory.states[choice.state], "last": trajectory.scored[-1]}
+        tables = {"feedback": self._feedback_table(rows)}
+        if sets.selection is not None:
+            tables["selection"] = SetTable(
+                sets.selection.names,
+                self.parts.objective_for(sets.selection).facts,
+                {label: Row(s.id, s.depth, choice.scores[s.id]) for label, s in rows.items() if s.id in choice.scores},
+                sets.also_in("selection"),
+            )
+        for name, images in sets.test.items():
+            tables[name] = self.test_table(name, images, rows)
+        evaluation.write_evaluation(self.folder.path, tables, list(self.parts.warnings))
+        self.steering.finish(choice.state, choice.rule)
+
+    def _feedback_table(self, rows: Mapping[str, State]) -> SetTable:
+        feedback = self.parts.sets.feedback
+        table = {label: Row(s.id, s.depth, s.feedback or Feedback()) for label, s in rows.items()}
+        return SetTable(
+            feedback.names,
+            self.parts.objective.facts,
+            table | self.parts.reference_rows(feedback),
+            self.parts.sets.also_in("feedback"),
+        )
+
+    def _scorer(self, images: ImageSet) -> Callable[[State], Feedback]:
+        pictures = Pictures(self.parts.sets.inputs(images), self.parts.application, self.parts.device)
+        objective = self.parts.objective_for(images, self._start_images(pictures))
+        return lambda state: objective(pictures.restore(self.network_of(state)))
+
+    def _start_images(self, pictures: Pictures) -> Callable[[str], Pixels | None]:
+        made: dict[str, Pixels] = {}
+
+        def lookup(name: str) -> Pixels | None:
+            if not made:
+                current = self.network_of(self.steering.trajectory.start, fresh=True)
+                made.update(pictures.restore(current))
+            return made.get(name)
+
+        return lookup
+
+    def test_table(self, name: str, images: ImageSet, rows: Mapping[str, State]) -> SetTable:
+        """Scores of chosen states on a test set; some pictures are kept for the report."""
+        pictures = Pictures(self.parts.sets.inputs(images), self.parts.application, self.parts.device)
+        objective = self.parts.objective_for(images, self._start_images(pictures))
+        folder = self.folder.path / "images" / name
+
+        def keep(label: str, restored: Mapping[str, Pixels]) -> None:
+            write_images(dict(list(restored.items())[:PICTURES_KEPT]), folder / label)
+
+        table = evaluation.restored_rows(rows, self.network_of, pictures.restore, objective, keep)
+        keep("input", self.parts.sets.inputs(images))
+        if references := self.parts.sets.references(images):
+            keep("reference", references)
+        return SetTable(
+            images.names, objective.facts, table | self.parts.reference_rows(images), self.parts.sets.also_in(name)
+        )
+
+    def network_of(self, state: State, fresh: bool = False) -> nn.Module:
+        """The network whose images are scored, with the weights of a state.
+
+        Args:
+            state: one that is restorable.
+            fresh: build another network rather than load into the trainer's.
+        """
+        tensors, _ = checkpoints.load(self.folder.path / "checkpoints" / state.name)
+        scored = self.parts.networks.scored
+        network = self.parts.new_restorer() if fresh else scored
+        average = self.parts.networks.average is not None and scored is self.parts.networks.average
+        with torch.no_grad():
+            network.load_state_dict(tensors["ema" if average else "restorer"])
+        return network
+
+    def _release(self, state: State) -> None:
+        shutil.rmtree(self.folder.path / "checkpoints" / state.name, ignore_errors=True)
+
+
+def scored_state(run: Path, which: str) -> State:
+    """The state of a run that is meant by ``start``, ``last``, ``selected`` or a number.
+
+    Raises:
+        Refused: no such state.
+        Failed: the run has not got that far.
+    """
+    from lossagent.runs import read_trajectory
+
+    trajectory = read_trajectory(run)
+    names: Mapping[str, int | None] = {
+        "start": 0,
+        "last": trajectory.scored[-1].id if trajectory.scored else None,
+        "selected": trajectory.finished.selected if trajectory.finished else None,
+    }
+    if which in names:
+        number = names[which]
+        if number is None:
+            raise Failed(f"run {run} has no {which} state yet.")
+        return trajectory.states[number]
+    known: Sequence[str] = [str(s.id) for s in trajectory.states]
+    if which not in known:
+        raise Refused(f"run {run} has no state {which!r}; take start, last, selected or one of {', '.join(known)}.")
+    return trajectory.states[int(which)]
