@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from lossagent import environment, evaluation
 from lossagent.build import Parts, build
+from lossagent.build.networks import load_scored
 from lossagent.data import ImageSet
-from lossagent.errors import Failed, Refused
+from lossagent.errors import Refused
 from lossagent.evaluation import Row, SetTable
 from lossagent.experiment import Experiment, load
 from lossagent.feedback import Feedback
@@ -21,9 +22,8 @@ from lossagent.loop import optimise
 from lossagent.objectives.base import Pixels
 from lossagent.runs import RunFolder
 from lossagent.steering import Steering, Surroundings
-from lossagent.training import checkpoints
 from lossagent.training.interrupts import Stop
-from lossagent.training.pictures import Pictures, write_images
+from lossagent.training.pictures import Pictures, read_image, write_images
 from lossagent.training.trainer import Progress, Trainer
 from lossagent.trajectory import State, Trajectory
 
@@ -55,17 +55,18 @@ class Session:
     def __init__(self, parts: Parts, folder: RunFolder, watch: Watch) -> None:
         self.parts, self.folder, self.watch = parts, folder, watch
         self.stop = Stop()
+        self._spare: nn.Module | None = None
         experiment = parts.experiment
         device = parts.device
         self.pictures = Pictures(parts.sets.feedback_inputs(), parts.application, device)
-        parts.comparisons.start_folder = folder.path / "images" / "state-0000"
+        self.objective = parts.objective(parts.sets.feedback, self._start_picture)
         self.steering = Steering(
             agent=parts.agent,
             goal=experiment.goal,
             initial=experiment.initial,
             stages=experiment.training.stages,
             log=folder,
-            objective=parts.objective,
+            objective=self.objective,
             bounds=experiment.bounds,
             seed=experiment.seed,
             can_restart=True,
@@ -74,7 +75,7 @@ class Session:
             surroundings=Surroundings(
                 stage_iterations=experiment.training.iterations,
                 tolerance=experiment.tolerance,
-                ceiling=parts.ceiling,
+                ceiling=parts.ceiling(),
                 loss_facts=parts.loss_facts,
                 guards=frozenset(experiment.guards),
             ),
@@ -173,7 +174,7 @@ class Session:
         if sets.selection is not None:
             tables["selection"] = SetTable(
                 sets.selection.names,
-                self.parts.objective_for(sets.selection).facts,
+                self.parts.objective(sets.selection, lambda name: None).facts,
                 {label: Row(s.id, s.depth, choice.scores[s.id]) for label, s in rows.items() if s.id in choice.scores},
                 sets.also_in("selection"),
             )
@@ -187,14 +188,14 @@ class Session:
         table = {label: Row(s.id, s.depth, s.feedback or Feedback()) for label, s in rows.items()}
         return SetTable(
             feedback.names,
-            self.parts.objective.facts,
+            self.objective.facts,
             table | self.parts.reference_rows(feedback),
             self.parts.sets.also_in("feedback"),
         )
 
     def _scorer(self, images: ImageSet) -> Callable[[State], Feedback]:
         pictures = Pictures(self.parts.sets.inputs(images), self.parts.application, self.parts.device)
-        objective = self.parts.objective_for(images, self._start_images(pictures))
+        objective = self.parts.objective(images, self._start_images(pictures))
         return lambda state: objective(pictures.restore(self.network_of(state)))
 
     def _start_images(self, pictures: Pictures) -> Callable[[str], Pixels | None]:
@@ -202,8 +203,7 @@ class Session:
 
         def lookup(name: str) -> Pixels | None:
             if not made:
-                current = self.network_of(self.steering.trajectory.start, fresh=True)
-                made.update(pictures.restore(current))
+                made.update(pictures.restore(self.network_of(self.steering.trajectory.start)))
             return made.get(name)
 
         return lookup
@@ -211,7 +211,7 @@ class Session:
     def test_table(self, name: str, images: ImageSet, rows: Mapping[str, State]) -> SetTable:
         """Scores of chosen states on a test set; some pictures are kept for the report."""
         pictures = Pictures(self.parts.sets.inputs(images), self.parts.application, self.parts.device)
-        objective = self.parts.objective_for(images, self._start_images(pictures))
+        objective = self.parts.objective(images, self._start_images(pictures))
         folder = self.folder.path / "images" / name
 
         def keep(label: str, restored: Mapping[str, Pixels]) -> None:
@@ -225,46 +225,17 @@ class Session:
             images.names, objective.facts, table | self.parts.reference_rows(images), self.parts.sets.also_in(name)
         )
 
-    def network_of(self, state: State, fresh: bool = False) -> nn.Module:
-        """The network whose images are scored, with the weights of a state.
+    def network_of(self, state: State) -> nn.Module:
+        """A network of its own with the weights by which a state is scored."""
+        if self._spare is None:
+            self._spare = copy.deepcopy(self.parts.networks.scored)
+        load_scored(self.parts.experiment, self.folder.path, state, self._spare)
+        return self._spare
 
-        Args:
-            state: one that is restorable.
-            fresh: build another network rather than load into the trainer's.
-        """
-        tensors, _ = checkpoints.load(self.folder.path / "checkpoints" / state.name)
-        scored = self.parts.networks.scored
-        network = self.parts.new_restorer() if fresh else scored
-        average = self.parts.networks.average is not None and scored is self.parts.networks.average
-        with torch.no_grad():
-            network.load_state_dict(tensors["ema" if average else "restorer"])
-        return network
+    def _start_picture(self, name: str) -> Pixels | None:
+        """S_0's restored feedback image; there is none while S_0 itself is scored for the first time."""
+        file = self.folder.path / "images" / "state-0000" / f"{name}.png"
+        return read_image(file) if file.exists() else None
 
     def _release(self, state: State) -> None:
         shutil.rmtree(self.folder.path / "checkpoints" / state.name, ignore_errors=True)
-
-
-def scored_state(run: Path, which: str) -> State:
-    """The state of a run that is meant by ``start``, ``last``, ``selected`` or a number.
-
-    Raises:
-        Refused: no such state.
-        Failed: the run has not got that far.
-    """
-    from lossagent.runs import read_trajectory
-
-    trajectory = read_trajectory(run)
-    names: Mapping[str, int | None] = {
-        "start": 0,
-        "last": trajectory.scored[-1].id if trajectory.scored else None,
-        "selected": trajectory.finished.selected if trajectory.finished else None,
-    }
-    if which in names:
-        number = names[which]
-        if number is None:
-            raise Failed(f"run {run} has no {which} state yet.")
-        return trajectory.states[number]
-    known: Sequence[str] = [str(s.id) for s in trajectory.states]
-    if which not in known:
-        raise Refused(f"run {run} has no state {which!r}; take start, last, selected or one of {', '.join(known)}.")
-    return trajectory.states[int(which)]

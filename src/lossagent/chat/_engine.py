@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,7 +32,7 @@ class Generation:
         self._complete = False
         self._cancelled = threading.Event()
         self._ended = threading.Event()
-        self._server = server
+        self._server: Any = server
         self._request = request
         threading.Thread(target=self._run, name="lossagent-llm", daemon=True).start()
 
@@ -99,7 +100,7 @@ class Engine:
 
     def __init__(self, file: Path, name: str, context: int, threads: int, batch: int) -> None:
         try:
-            import xllamacpp
+            xllamacpp: Any = importlib.import_module("xllamacpp")
         except ImportError:
             raise MissingPackage("xllamacpp", "llm", "The embedded language model") from None
         settings: Any = xllamacpp.CommonParams()

@@ -66,6 +66,7 @@ class Embedded:
         self._batch = batch
         self._engine: Engine | None = None
         self._closed = False
+        self._loading = threading.Lock()
         self._lock = threading.Lock()
         self._running: Generation | None = None
 
@@ -93,7 +94,14 @@ class Embedded:
         return f"{self._loaded().address}/v1"
 
     def serve(self) -> str:
-        """Starts the server, as far as it is not running, and returns :attr:`url`; :meth:`close` ends it."""
+        """Loads the model now, if it is not, and returns :attr:`url`; :meth:`close` ends the server.
+
+        Call it before a run to be refused early.
+
+        Raises:
+            MissingPackage, MissingAsset: the engine or the model is not here.
+            ChatFailed: the engine cannot load the file.
+        """
         return self.url
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
@@ -181,11 +189,12 @@ class Embedded:
     def _loaded(self) -> Engine:
         if self._closed:
             raise Refused(f"{self.name} is closed; make a new Embedded.")
-        if self._engine is None:
-            self._engine = Engine(
-                self._file(), self.name, context=self._context, threads=self._threads, batch=self._batch
-            )
-        return self._engine
+        with self._loading:
+            if self._engine is None:
+                self._engine = Engine(
+                    self._file(), self.name, context=self._context, threads=self._threads, batch=self._batch
+                )
+            return self._engine
 
     def _file(self) -> Path:
         if not _is_path(self._model):

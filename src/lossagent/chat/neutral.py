@@ -21,23 +21,23 @@ _REPLACED = str.maketrans({"<": "‹", ">": "›", '"': "'", "`": "'"})
 def quote(text: str, limit: int = 500) -> str:
     """One line of plain text that can stand between double quotes in a prompt.
 
-    Compatibility characters are folded first (NFKC), as tokenizers fold them; then control, format and private
-    characters are dropped, white space becomes single blanks, ``<`` ``>`` become ‹ ›, double quotes and backticks
-    become ``'``, and bracketed words such as ``[INST]`` get round brackets. Applying it twice changes nothing.
+    Control, format and private characters are dropped and white space becomes single blanks; compatibility characters
+    are folded (NFKC), as tokenizers fold them; ``<`` ``>`` become ‹ ›, double quotes and backticks become ``'``, and
+    bracketed words such as ``[INST]`` get round brackets. Applying it twice changes nothing.
 
     Args:
         text: anything.
-        limit: largest number of characters returned, >= 1; a longer text ends in "…".
+        limit: largest number of characters returned, >= 4; a longer text ends in "...".
     """
-    if limit < 1:
-        raise Refused(f"limit must be >= 1; found {limit}.")
-    # Cut before folding, so that a huge text costs nothing; dropped characters may be many, hence the factor.
-    folded = unicodedata.normalize("NFKC", text[: 8 * limit + 64])
-    kept = "".join(_plain(character) for character in folded)
-    line = " ".join(kept.translate(_REPLACED).split())
+    if limit < 4:
+        raise Refused(f"limit must be >= 4; found {limit}.")
+    # Cut before the work, so that a huge text costs nothing; dropped characters may be many, hence the factor.
+    longest = 8 * limit + 64
+    kept = "".join(_plain(character) for character in text[:longest])
+    line = " ".join(unicodedata.normalize("NFKC", kept).translate(_REPLACED).split())
     line = _BRACKETED.sub(r"(\1)", line)
-    if len(line) > limit or len(text) > 8 * limit + 64:
-        line = line[: limit - 1].rstrip() + "…"
+    if len(line) > limit or len(text) > longest:
+        line = line[: limit - 3].rstrip() + "..."
     return line
 
 

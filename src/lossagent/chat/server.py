@@ -91,7 +91,7 @@ class OpenAICompatible:
         return self._spending
 
     @property
-    def probed(self) -> Mapping[str, bool]:
+    def probed(self) -> Mapping[Mode, bool]:
         """Mode -> whether the server enforces it; what ``"auto"`` has found out so far."""
         return dict(self._probed)
 

@@ -19,8 +19,8 @@ from lossagent.data.keypoints import Placement, place
 from lossagent.errors import Refused
 
 TWIN = 0.75
-VOTES = 5
-AGREE = 0.5
+VOTES = 4
+AGREE = 0.7
 SHARED = 0.8
 
 

@@ -51,7 +51,7 @@ class SwinIR(nn.Module):
       silently stops shifting windows; here it is refused.
     - ``"nearest+conv"`` is published for x4 and x2; here x1, x3 and x8 follow the same pattern, one convolution
       after each enlargement (x3 in one step).
-    - Inputs smaller than the window's padding are mirrored repeatedly instead of failing.
+    - Inputs smaller than the padding they need are mirrored repeatedly instead of failing.
 
     Args:
         img_size: side (or height and width) in pixels of the training patches, a multiple of the window, larger
@@ -72,7 +72,7 @@ class SwinIR(nn.Module):
         patch_norm: whether features are normalised before the first group.
         use_checkpoint: saves memory by computing activations twice.
         upscale: 1, 2, 3, 4 or 8.
-        img_range: 1 or 255: the range that features see; images are in [0, 1] for 1, in [0, 1] also for 255.
+        img_range: the input is multiplied by it and the output divided, so images are in [0, 1] for any; 1 or 255.
         upsampler: ``"pixelshuffle"``, ``"pixelshuffledirect"``, ``"nearest+conv"``, or ``""`` / ``None`` (x1 only: the
             network predicts a residual image).
         resi_connection: ``"1conv"`` or ``"3conv"``.
@@ -113,7 +113,15 @@ class SwinIR(nn.Module):
         _check(depths, num_heads, upscale, self.upsampler, in_chans)
         resolution = _resolution(img_size, patch_size, window_size)
         settings = SwinSettings(
-            embed_dim, resolution, window_size, mlp_ratio, qkv_bias, qk_scale, drop_rate, attn_drop_rate, norm_layer
+            embed_dim,
+            resolution,
+            window_size,
+            mlp_ratio,
+            qkv_bias,
+            qk_scale,
+            drop_rate,
+            attn_drop_rate,
+            norm_layer,
         )
         mean = torch.tensor(RGB_MEAN if in_chans == 3 else [0.0] * in_chans).view(1, in_chans, 1, 1)
         self.register_buffer("mean", mean, persistent=False)
@@ -143,11 +151,14 @@ class SwinIR(nn.Module):
             )
         match self.upsampler:
             case "pixelshuffle":
-                pairs = [(nn.Conv2d(FEATURES, FEATURES * s * s, 3, padding=1), nn.PixelShuffle(s)) for s in steps]
+                pairs = [
+                    (nn.Conv2d(FEATURES, FEATURES * s * s, 3, padding=1), nn.PixelShuffle(s)) for s in steps
+                ]
                 self.upsample = nn.Sequential(*[module for pair in pairs for module in pair])
             case "pixelshuffledirect":
                 self.upsample = nn.Sequential(
-                    nn.Conv2d(embed_dim, in_chans * self.upscale**2, 3, padding=1), nn.PixelShuffle(self.upscale)
+                    nn.Conv2d(embed_dim, in_chans * self.upscale**2, 3, padding=1),
+                    nn.PixelShuffle(self.upscale),
                 )
                 return
             case "nearest+conv":
@@ -158,7 +169,9 @@ class SwinIR(nn.Module):
                 pass
         self.conv_last = nn.Conv2d(FEATURES if self.upsampler else embed_dim, in_chans, 3, padding=1)
 
-    def forward(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch channels rows columns"]:
+    def forward(
+        self, x: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, "batch channels rows columns"]:
         """Restores.
 
         Args:
@@ -187,7 +200,9 @@ class SwinIR(nn.Module):
         x = self.patch_embed(features.permute(0, 2, 3, 1))
         if self.ape:
             if size != self.resolution:
-                raise Refused(f"with ape, images must have the size {self.resolution} (img_size); found {size}.")
+                raise Refused(
+                    f"with ape, images must have the size {self.resolution} (img_size); found {size}."
+                )
             x = x + self.absolute_pos_embed.view(1, *size, -1)
         x, mask = self.pos_drop(x), self._mask(*size, x.device)
         for layer in self.layers:
@@ -228,7 +243,9 @@ def _initialise(module: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-def _check(depths: Sequence[int], num_heads: Sequence[int], upscale: int, upsampler: str, in_chans: int) -> None:
+def _check(
+    depths: Sequence[int], num_heads: Sequence[int], upscale: int, upsampler: str, in_chans: int
+) -> None:
     if not depths or len(depths) != len(num_heads) or min(depths) < 1:
         raise Refused(
             "depths and num_heads must have one number >= 1 for each group; "
@@ -244,7 +261,9 @@ def _check(depths: Sequence[int], num_heads: Sequence[int], upscale: int, upsamp
         raise Refused(f"in_chans must be at least 1; found {in_chans}.")
 
 
-def _resolution(img_size: int | Sequence[int], patch_size: int | Sequence[int], window: int) -> tuple[int, int]:
+def _resolution(
+    img_size: int | Sequence[int], patch_size: int | Sequence[int], window: int
+) -> tuple[int, int]:
     """Height and width of the buffers."""
     height, width = (img_size, img_size) if isinstance(img_size, int) else img_size
     rows, columns = (patch_size, patch_size) if isinstance(patch_size, int) else patch_size

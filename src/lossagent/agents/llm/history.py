@@ -1,0 +1,150 @@
+"""The historical prompt: the trajectory as lines of weights and scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lossagent.agents.base import View
+from lossagent.agents.llm.scores import Shown, direction_of, order
+from lossagent.agents.llm.text import number, quoted, score, weight_numbers
+from lossagent.trajectory import State
+
+REMARKS = 3
+"""Remarks shown of one state; how many more there were is said."""
+RECENT = 3
+"""Latest stages that a summary shows."""
+
+
+@dataclass(frozen=True)
+class Printed:
+    """The states that a history is about.
+
+    Attributes:
+        path: the ancestors of the head, oldest first, and the head; S_0 is left out of a shortened history.
+        undone: states that were tried and are not on that path.
+    """
+
+    path: tuple[State, ...]
+    undone: tuple[State, ...]
+
+
+def printed(view: View, last: int | None) -> Printed:
+    """All states, or the last ``last`` of the path (S_0 and S_1 share an entry) and as many of those undone."""
+    path = view.trajectory.path(view.head.id)
+    on = {s.id for s in path}
+    undone = tuple(s for s in view.trajectory.scored if s.id not in on)
+    if last is None or (len(path) - 1 <= last and len(undone) <= last):
+        return Printed(path, undone)
+    return Printed(path if len(path) - 1 <= last else path[-last:], undone[-last:])
+
+
+def full(view: View, shown: Shown, last: int | None) -> str:
+    """The whole history, or its last states.
+
+    The first entry holds the initial weights with the score before training *and* after the first stage; a further
+    line names the step at which weights were decided, and the score after the stage under them.
+    """
+    states = printed(view, last)
+    lines: list[str] = []
+    rest = states.path
+    if rest[0].parent is None:
+        lines.append(_first(view, shown, states.path))
+        rest = rest[2:]
+    lines += [_stage(view, shown, state) for state in rest]
+    if states.undone:
+        lines.append("Tried and undone (training went back to an earlier step):")
+        lines += [_undone(view, shown, state) for state in states.undone]
+    return "\n".join(lines)
+
+
+def summary(view: View, shown: Shown, named: bool) -> str:
+    """The history where it is too long to print: best, worst and latest stages, and the trend.
+
+    Args:
+        view, shown: as for :func:`full`.
+        named: whether best and worst may be told by their names, which gives the direction away.
+    """
+    path, undone = printed(view, None).path, printed(view, None).undone
+    lines = [f"Feedback. The history of {len(path) - 1} stages is too long to print; this is its summary."]
+    lines.append(_first(view, shown, path[:2], ""))
+    for metric in shown.metrics:
+        lines += _extremes(view, shown, metric, named, (*path[1:], *undone))
+    lines.append("The latest stages:")
+    lines += [_stage(view, shown, state) for state in path[2:][-RECENT:]]
+    for metric in shown.metrics:
+        if trend := _trend(shown, metric, path):
+            lines.append(trend)
+    if undone:
+        lines.append(f"{len(undone)} further stages were tried and undone; the latest of them:")
+        lines.append(_undone(view, shown, undone[-1]))
+    return "\n".join(lines)
+
+
+def _step(view: View, state: State) -> int:
+    """The iteration, counted from S_0, at which the stage that led to a state began."""
+    return (state.depth - 1) * view.stage_iterations
+
+
+def _first(view: View, shown: Shown, path: Sequence[State], opening: str = "Feedback. ") -> str:
+    names = ", ".join(view.trajectory.initial.names)
+    weights = view.trajectory.weights_at(path[1].id) if len(path) > 1 else view.trajectory.initial
+    text = (
+        f"{opening}The initial weights of {names} are {weight_numbers(weights)}. "
+        f"The {shown.noun} {shown.of} before training is {shown.values(path[0])}."
+    )
+    text += _words(shown, path[0])
+    if len(path) > 1:
+        text += f" After the first {view.stage_iterations} steps it is {shown.values(path[1])}." + _words(shown, path[1])
+    return text
+
+
+def _stage(view: View, shown: Shown, state: State) -> str:
+    weights = weight_numbers(view.trajectory.weights_at(state.id))
+    return (
+        f"Step {_step(view, state)} weights: {weights}. "
+        f"The {shown.noun} {shown.of} after training with them is {shown.values(state)}." + _words(shown, state)
+    )
+
+
+def _undone(view: View, shown: Shown, state: State) -> str:
+    assert state.parent is not None
+    before = shown.values(view.trajectory.states[state.parent])
+    weights = weight_numbers(view.trajectory.weights_at(state.id))
+    return f"At step {_step(view, state)} weights {weights} changed the {shown.noun} from {before} to {shown.values(state)}."
+
+
+def _words(shown: Shown, state: State) -> str:
+    """Remarks, quoted as data with their authors."""
+    remarks = state.feedback.remarks if state.feedback is not None else ()
+    fitting = [r for r in remarks if shown.image is None or r.image in (None, shown.image)]
+    said = [f" {quoted(r.author, 40)} remarked: {quoted(r.text)}." for r in fitting[:REMARKS]]
+    if len(fitting) > REMARKS:
+        said.append(f" {len(fitting) - REMARKS} more remarks are left out.")
+    return "".join(said)
+
+
+def _extremes(view: View, shown: Shown, metric: str, named: bool, states: Sequence[State]) -> list[str]:
+    found = [(value, s) for s in states if (value := shown.value(s, metric)) is not None]
+    if not found:
+        return []
+    key = order(view, metric)
+    ends = (min(found, key=lambda x: key(x[0])), max(found, key=lambda x: key(x[0])))
+    words = ("best", "worst")
+    if not named or direction_of(view, metric) is None:
+        ends, words = (min(found, key=lambda x: x[0]), max(found, key=lambda x: x[0])), ("smallest", "largest")
+    return [
+        f"The {word} {shown.label(metric)} is {score(value)}, with the weights "
+        f"{weight_numbers(view.trajectory.weights_at(state.id))} from step {_step(view, state)} on."
+        for word, (value, state) in zip(words, ends, strict=True)
+    ]
+
+
+def _trend(shown: Shown, metric: str, path: Sequence[State]) -> str:
+    """Mean change a stage over the latest stages."""
+    values = [v for s in path[-RECENT - 1 :] if (v := shown.value(s, metric)) is not None]
+    if len(values) < 2:
+        return ""
+    slope = (values[-1] - values[0]) / (len(values) - 1)
+    word = "rose" if slope > 0 else "fell"
+    return f"Over the last {len(values) - 1} stages the {shown.label(metric)} {word} by {number(abs(slope), 4)} a stage."

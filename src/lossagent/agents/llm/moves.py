@@ -1,0 +1,108 @@
+"""Answers as moves: lower, keep or raise each loss by a fixed factor. Easier for small models than decimals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lossagent.agents.anchor import movable
+from lossagent.agents.llm.flat import by_name, key, refuse_thoughts_as_name, split, string_rule
+from lossagent.agents.llm.formats import LARGEST, TOKENS_PER_LOSS, Parsed, literal, mean_moves
+from lossagent.agents.llm.text import number
+from lossagent.chat.base import AnswerFormat
+from lossagent.errors import Refused
+from lossagent.weights import FLOOR, Bounds, Weights
+
+
+@dataclass(frozen=True)
+class Moves:
+    """``{"thoughts": "...", "perceptual": "raise", "gan": "keep"}``, on the weights that the stage starts from.
+
+    The anchor (see :func:`lossagent.agents.anchor.anchor_of`) and frozen losses are not offered. A loss that is off
+    can only be kept or, with ``switch``, turned on at the magnitude it had.
+
+    Attributes:
+        step: factor of a move, > 1.
+        switch: whether losses may be switched off and on.
+        thoughts_limit: characters of thoughts that schema and grammar allow.
+    """
+
+    step: float = 2.0
+    switch: bool = False
+    thoughts_limit: int = 160
+
+    def offered(self, previous: Weights, bounds: Bounds) -> dict[str, tuple[str, ...]]:
+        """Loss -> the moves it may make; losses that cannot move are left out."""
+        switch = self.switch and bounds.switch
+        moves: dict[str, tuple[str, ...]] = {}
+        for name in movable(previous, bounds):
+            if name not in previous.off:
+                moves[name] = ("lower", "keep", "raise", "off") if switch else ("lower", "keep", "raise")
+            elif switch:
+                moves[name] = ("keep", "on")
+        return moves
+
+    def answer_format(self, previous: Weights, bounds: Bounds, max_tokens: int) -> AnswerFormat:
+        """Schema and grammar, both with the moves listed."""
+        refuse_thoughts_as_name(previous.names)
+        offered = self.offered(previous, bounds)
+        properties: dict[str, Any] = {"thoughts": {"type": "string", "maxLength": self.thoughts_limit}}
+        properties |= {name: {"type": "string", "enum": list(moves)} for name, moves in offered.items()}
+        schema = {
+            "type": "object",
+            "properties": properties,
+            "required": list(properties),
+            "additionalProperties": False,
+        }
+        pairs: list[str] = []
+        for name, moves in offered.items():
+            choice = " | ".join(literal(key(move)) for move in moves)
+            pairs.append(f"{literal(', ' + key(name) + ': ')} ({choice})")
+        start = literal("{" + key("thoughts") + ": ")
+        grammar = f'root ::= {start} string {" ".join(pairs)} "}}"\n{string_rule(self.thoughts_limit)}'
+        return AnswerFormat("moves", schema, grammar, max_tokens + TOKENS_PER_LOSS * len(offered))
+
+    def describe(self, previous: Weights, bounds: Bounds, example: Weights | None) -> str:
+        """Keys, moves and what they do."""
+        offered = self.offered(previous, bounds)
+        keys = "; ".join(f"{key(n)}: {' or '.join(key(m) for m in moves)}" for n, moves in offered.items())
+        factor = number(self.step, 4)
+        text = (
+            'Answer with one JSON object and nothing else: first the key "thoughts" with a short reason, then '
+            f'{keys}. "raise" multiplies the weight by {factor}, "lower" divides it by {factor}, "keep" leaves it.'
+        )
+        if any("off" in moves or "on" in moves for moves in offered.values()):
+            text += ' "off" switches a loss off, "on" turns it on again.'
+        if stays := [n for n in previous.names if n not in offered]:
+            text += f" {', '.join(stays)} stays as it is."
+        if example is None:
+            return text
+        shown = ", ".join(f'{key(n)}: "keep"' for n in offered)
+        return f'{text} For example: {{"thoughts": "why", {shown}}}'
+
+    def parse(self, text: str, previous: Weights, bounds: Bounds) -> Parsed:
+        """The moves in a text, made on ``previous``."""
+        offered = self.offered(previous, bounds)
+        thoughts, rest = split(text)
+        magnitudes, off = dict(previous.magnitudes), set(previous.off)
+        for name, value in by_name(rest, tuple(offered)).items():
+            move = value.strip().lower() if isinstance(value, str) else str(value)[:40]
+            if move not in offered[name]:
+                raise Refused(f"The move of {name} must be one of {', '.join(offered[name])}; found {move[:40]!r}.")
+            before = magnitudes[name]
+            if move == "raise":
+                magnitudes[name] = max(before, min(before * self.step, LARGEST))
+            elif move == "lower":
+                magnitudes[name] = min(before, max(before / self.step, FLOOR))
+            elif move == "off":
+                off.add(name)
+            elif move == "on":
+                off.discard(name)
+        if len(off) == len(magnitudes):
+            raise Refused("At least one loss must stay on; found every one off.")
+        return Parsed(Weights(magnitudes=magnitudes, off=frozenset(off)), thoughts)
+
+    def average(self, answers: Sequence[Weights], previous: Weights) -> Weights:
+        """Geometric mean of magnitudes, majority for on and off."""
+        return mean_moves(answers, previous)

@@ -1,0 +1,107 @@
+"""The paper's three prompts (section 3.4, Figure 5), in words of our own, as pure functions of what an agent sees."""
+
+from __future__ import annotations
+
+from lossagent.agents.base import View
+from lossagent.agents.llm import history
+from lossagent.agents.llm.evidence import evidence, losses
+from lossagent.agents.llm.formats import Format
+from lossagent.agents.llm.options import LLMOptions
+from lossagent.agents.llm.scores import aims, directions, shown
+from lossagent.agents.llm.text import number, quoted, score
+from lossagent.goal import Constraint
+
+
+def system(view: View, options: LLMOptions, image: str | None) -> str:
+    """Role, what the model receives, how training goes, what the score means, and the goal.
+
+    Args:
+        view: what the agent sees.
+        options: ``direction`` decides whether it says which way of the score is better (Table 7).
+        image: the feedback image that the question is about, ``None`` for means over all.
+    """
+    clear, sees = options.direction == "on", shown(view, image)
+    span = (
+        "The list goes back to the beginning of training."
+        if options.history == "all"
+        else "Only the latest part of training is listed."
+    )
+    parts = [
+        "You help people to choose the loss weights of an image restoration model.",
+        "You will be given the loss weights that were used so far, and the feedback of experts on them.",
+        f"The model is trained with one set of weights after the other, each for {view.stage_iterations} parameter "
+        f"updates. {span}",
+        "The feedback shows how the restored images changed with each of them.",
+        "The score stands for the overall quality of the restored images." if sees.metrics else "",
+        directions(view, sees) if clear else "",
+        f"Your ultimate goal is to help the model {aims(view, clear)}.",
+        _wish(view),
+        losses(view, options.evidence),
+    ]
+    return " ".join(p for p in parts if p)
+
+
+def historical(view: View, options: LLMOptions, image: str | None, short: bool = False) -> str:
+    """Weights and scores from the beginning of training, and the evidence that is switched on.
+
+    Args:
+        view, options, image: as for :func:`system`.
+        short: the summary in place of the whole history.
+    """
+    sees, named = shown(view, image), options.direction != "all_off"
+    last = None if options.history == "all" else options.history
+    told = history.summary(view, sees, named) if short else history.full(view, sees, last)
+    return "\n".join(p for p in (told, evidence(view, sees, options.evidence, named)) if p)
+
+
+def needs(view: View, options: LLMOptions, form: Format, image: str | None) -> str:
+    """What is asked for now: the form of the answer with an example, the goal again, and how free it is.
+
+    Args:
+        view, options, image: as for :func:`system`.
+        form: form of the answer.
+    """
+    clear, sees = options.direction != "all_off", shown(view, image)
+    previous, bounds = view.previous, view.bounds
+    example = view.trajectory.initial if options.example else None
+    goal = f"Your ultimate goal is to help the model {aims(view, clear)}"
+    if len(sees.metrics) == 1 and view.goal.targets:
+        goal += " (which means better images)"
+    rules = [
+        form.describe(previous, bounds, example),
+        f"{goal}.",
+        "Where the history is not enough to decide, you may change the weights at random by a small amount, up or down.",
+    ]
+    rules += [_limit(view, c) for c in view.goal.constraints]
+    if wish := _wish(view):
+        rules.append(wish)
+    if bounds.trust is not None and options.answer != "moves":
+        rules.append(f"Each weight may change by a factor of {number(bounds.trust, 4)} at most; more is cut off.")
+    if bounds.frozen and options.answer != "moves":
+        rules.append(f"These weights stay as they are: {', '.join(n for n in previous.names if n in bounds.frozen)}.")
+    opening = (
+        "From all weights and feedback above, and from what you know about these losses, choose new loss weights for "
+        f"the next {view.stage_iterations} steps. Follow these rules:"
+    )
+    return "\n".join([opening, *(f"{i}. {rule}" for i, rule in enumerate(rules, 1))])
+
+
+def _wish(view: View) -> str:
+    return f"The wish of the person who trains it: {quoted(view.goal.wish, 1000)}." if view.goal.wish else ""
+
+
+def _limit(view: View, constraint: Constraint) -> str:
+    """A constraint in words; relative to S_0 as a number where its score is known."""
+    least = constraint.at_least is not None
+    value = constraint.at_least if constraint.at_least is not None else constraint.at_most
+    assert value is not None
+    side = "at least" if least else "at most"
+    start = view.trajectory.start.feedback
+    base = start.mean(constraint.metric) if start is not None else None
+    if constraint.relative_to == "start" and base is not None:
+        return f"{constraint.metric} must stay {side} {score(base + value)} over all images."
+    origin = {"absolute": "", "start": " of its value before training", "fixed": " of the run with fixed weights"}
+    word = "" if constraint.relative_to == "absolute" else f"{value:+g} relative to that"
+    if constraint.relative_to == "absolute":
+        return f"{constraint.metric} must stay {side} {score(value)} over all images."
+    return f"{constraint.metric} must stay {side} {word}{origin[constraint.relative_to]}."

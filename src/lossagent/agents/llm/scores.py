@@ -1,0 +1,125 @@
+"""Which scores a prompt shows, what they are called, and which way they are better."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from lossagent.agents.base import View
+from lossagent.agents.llm.text import score
+from lossagent.feedback import Direction
+from lossagent.trajectory import State
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The scores of one prompt.
+
+    Attributes:
+        metrics: the metrics whose scores stand in the history.
+        image: the image that the prompt is about, ``None`` for means over all.
+        images: how many images the means are over.
+    """
+
+    metrics: tuple[str, ...]
+    image: str | None
+    images: int
+
+    @property
+    def of(self) -> str:
+        """"of the image" or "over 10 images"."""
+        if self.image is not None:
+            return "of the image"
+        return "of the image" if self.images == 1 else f"over {self.images} images"
+
+    @property
+    def noun(self) -> str:
+        """"score" or "mean score"."""
+        return "score" if self.image is not None or self.images == 1 else "mean score"
+
+    def label(self, metric: str) -> str:
+        """A single metric is "the score", as in the paper; several go by their names."""
+        return "score" if len(self.metrics) == 1 else metric
+
+    def value(self, state: State, metric: str) -> float | None:
+        """The image's score, or the mean."""
+        if state.feedback is None:
+            return None
+        if self.image is None:
+            return state.feedback.mean(metric)
+        value = state.feedback.scores.get(metric, {}).get(self.image)
+        return value if value is not None and math.isfinite(value) else None
+
+    def values(self, state: State) -> str:
+        """``2.9642``, or ``niqe 2.9642, psnr 27.1`` where there are several."""
+        if not self.metrics:
+            return "in words only"
+        if len(self.metrics) == 1:
+            return score(self.value(state, self.metrics[0]))
+        return ", ".join(f"{m} {score(self.value(state, m))}" for m in self.metrics)
+
+
+def shown(view: View, image: str | None) -> Shown:
+    """The targets and the constrained metrics; for a wish without targets every metric that is no guard."""
+    names = [t.metric for t in view.goal.targets]
+    names += [c.metric for c in view.goal.constraints if c.metric not in names]
+    if not view.goal.targets:
+        names += [m for m in view.metrics if m not in names and m not in view.guards]
+    unique = tuple(dict.fromkeys(names))
+    return Shown(unique, image, len(images_of(view, unique)))
+
+
+def images_of(view: View, metrics: Iterable[str]) -> tuple[str, ...]:
+    """Names of the feedback images that any state has an entry for, in order of first appearance."""
+    wanted = tuple(metrics)
+    found: dict[str, None] = {}
+    for state in view.trajectory.scored:
+        scores = state.feedback.scores if state.feedback is not None else {}
+        for metric in wanted:
+            found.update(dict.fromkeys(scores.get(metric, {})))
+    return tuple(found)
+
+
+def direction_of(view: View, metric: str) -> Direction | None:
+    """Which way is better: the target's word, else the facts'; ``None`` where neither says."""
+    for target in view.goal.targets:
+        if target.metric == metric:
+            return target.direction
+    facts = view.metrics.get(metric)
+    return facts.direction if facts is not None else None
+
+
+def directions(view: View, shown: Shown) -> str:
+    """Sentences such as ``A LOWER score means better quality.``"""
+    parts: list[str] = []
+    for metric in shown.metrics:
+        direction = direction_of(view, metric)
+        if direction is not None:
+            label = "score" if len(shown.metrics) == 1 else f"{metric} score"
+            parts.append(f"A {direction.upper()} {label} means better quality.")
+    return " ".join(parts)
+
+
+def aims(view: View, clear: bool) -> str:
+    """What is to be reached: ``reach a LOWER score``; with ``clear`` false the direction is left out."""
+    targets = view.goal.targets
+    if not targets:
+        return "fulfil the wish"
+    if len(shown(view, None).metrics) == 1:
+        return f"reach a {targets[0].direction.upper()} score" if clear else "reach a better score"
+    names = [f"a {t.direction.upper()} {t.metric}" if clear else f"a better {t.metric}" for t in targets]
+    text = f"reach {_listed(names)}"
+    weights = [t.importance for t in targets]
+    if len(set(weights)) > 1:
+        text += f" (importance {_listed([f'{t.metric} {t.importance:g}' for t in targets])})"
+    return text
+
+
+def order(view: View, metric: str) -> Callable[[float], float]:
+    """Sort key under which the best score comes first; the number itself where no direction is known."""
+    return (lambda x: -x) if direction_of(view, metric) == "higher" else (lambda x: x)
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -1,0 +1,115 @@
+"""What is on this machine, and whether it is whole."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from lossagent.assets.table import ASSETS, Asset, asset
+from lossagent.errors import Damaged, MissingAsset
+
+DOWNLOAD_SLACK = 2048
+"""Bytes by which a download may differ from its size in the table, which torchvision gives rounded."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """How an asset stands on this machine.
+
+    Attributes:
+        asset: which.
+        path: where it is, or where it belongs.
+        state: ``present`` (hash checked), ``unchecked`` (there, of the right size), ``missing`` or ``damaged``.
+        detail: a remark, e.g. what is wrong.
+    """
+
+    asset: Asset
+    path: Path
+    state: Literal["present", "unchecked", "missing", "damaged"]
+    detail: str = ""
+
+
+def folder() -> Path:
+    """Where assets live: ``$LOSSAGENT_HOME/assets``, else ``~/.cache/lossagent/assets``."""
+    home = os.environ.get("LOSSAGENT_HOME")
+    return (Path(home).expanduser() if home else Path.home() / ".cache" / "lossagent") / "assets"
+
+
+def locate(name: str, *, check: bool = False) -> Path:
+    """Path of an asset on this machine.
+
+    Args:
+        name: which.
+        check: hash the file too (about half a second for each 100 MB); else its size alone is compared.
+
+    Raises:
+        UnknownName: no such asset.
+        MissingAsset: it is not here; the message says how it gets here, with and without a network.
+        Damaged: its size or hash is another one.
+    """
+    found = status(asset(name), check)
+    if found.state == "missing":
+        raise MissingAsset(missing(found.asset))
+    if found.state == "damaged":
+        raise Damaged(f"{found.path}: {found.detail}. Delete it and run: lossagent assets fetch {name}")
+    return found.path
+
+
+def verify(name: str) -> Status:
+    """Hashes an asset."""
+    return status(asset(name), hashed=True)
+
+
+def status_table(*, hashed: bool = False) -> tuple[Status, ...]:
+    """Every asset, in the order of the table.
+
+    Args:
+        hashed: hash those that are here, which takes seconds; else sizes are compared.
+    """
+    return tuple(status(entry, hashed) for entry in ASSETS.values())
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def status(entry: Asset, hashed: bool) -> Status:
+    """How an entry stands; ``hashed`` reads the whole file."""
+    path = folder() / entry.file
+    if not path.is_file():
+        return Status(entry, path, "missing", f"lossagent assets fetch {entry.name}")
+    if wrong := difference(entry, path.stat().st_size, sha256(path) if hashed else None):
+        return Status(entry, path, "damaged", wrong)
+    return Status(entry, path, "present" if hashed else "unchecked")
+
+
+def difference(entry: Asset, size: int, digest: str | None) -> str:
+    """What is wrong with a file, "" if nothing."""
+    slack = 0 if entry.kind == "wheel" else DOWNLOAD_SLACK
+    if abs(size - entry.size) > slack:
+        return f"its size is {size} bytes, not {entry.size}"
+    expected = entry.sha256
+    if len(expected) < 64 and pin(entry).is_file():
+        expected = pin(entry).read_text(encoding="utf-8").split()[0]
+    if digest is not None and not digest.startswith(expected):
+        return f"its sha256 is {digest}, not {expected}{'' if len(expected) == 64 else '...'}"
+    return ""
+
+
+def pin(entry: Asset) -> Path:
+    """Where the whole hash is kept of an asset of which only the first digits are known beforehand."""
+    return folder() / f"{entry.file}.sha256"
+
+
+def missing(entry: Asset) -> str:
+    """How an asset gets to this machine, with and without a network."""
+    return (
+        f"asset {entry.name!r} ({entry.what}; {entry.size / 1e6:.0f} MB, licence: {entry.licence}) "
+        f"is not on this machine. Run: lossagent assets fetch {entry.name}. Without a network, put the file {entry.file} "
+        f"({entry.origin}) into {folder()}."
+    )

@@ -1,0 +1,171 @@
+"""Each decision as the page shows it: weights before and after, thoughts, what adjusted it, what was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lossagent.report.naming import MetricInfo
+from lossagent.report.numbers import compact, plain, signed
+from lossagent.report.palette import loss_colours
+from lossagent.report.reading import RunData
+from lossagent.report.timeline import timeline
+from lossagent.trajectory import Exchange, State
+from lossagent.weights import Weights
+
+QUOTED = 1_200_000
+"""Characters of prompts and answers that a page quotes in all; the rest is in the run folder."""
+
+ADJUSTMENTS = {
+    "bounds": "the bounds moved the answer",
+    "rollback": "rollback: the stage restarts from an earlier state",
+    "fallback": "fallback: no usable answer, the previous weights stand",
+    "repeated": "this stage was trained already: its child is accepted and training goes on from there",
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One weight of a decision."""
+
+    loss: str
+    colour: str
+    before: str
+    proposed: str
+    after: str
+    arrow: str
+    factor: str
+
+
+@dataclass(frozen=True)
+class Quote:
+    """A prompt or an answer, foreign text cut to a readable length; ``rest`` says what was cut."""
+
+    title: str
+    text: str
+    rest: str = ""
+
+
+@dataclass(frozen=True)
+class Question:
+    """An exchange as the page shows it."""
+
+    title: str
+    facts: str
+    problem: str
+    quotes: tuple[Quote, ...]
+
+
+@dataclass(frozen=True)
+class Card:
+    """A decision and what became of it."""
+
+    stage: str
+    author: str
+    parent: str
+    state: int
+    rejected: bool
+    selected: bool
+    changes: tuple[Change, ...]
+    scores: tuple[str, ...]
+    thoughts: str
+    adjustments: tuple[str, ...]
+    retries: str
+    questions: tuple[Question, ...]
+
+
+def cards(run: RunData, metrics: Mapping[str, MetricInfo]) -> tuple[Card, ...]:
+    """The decisions of a run in order."""
+    texts = [t for one in run.exchanges.values() for e in one for t in (e.raw, *(m.content for m in e.messages)) if t]
+    longest = max(400, min(8000, QUOTED // max(1, len(texts))))
+    return tuple(_card(run, s, metrics, longest) for s in run.trajectory.states if s.decision is not None)
+
+
+def _card(run: RunData, state: State, metrics: Mapping[str, MetricInfo], longest: int) -> Card:
+    decision = state.decision
+    assert decision is not None and state.parent is not None
+    axis = timeline(run)
+    before = run.trajectory.weights_at(state.parent)
+    asked = run.exchanges.get(state.id, ())
+    failed = decision.failed or sum(e.problem is not None for e in asked)
+    retries = ""
+    if asked or decision.asked:
+        count = decision.asked or len(asked)
+        retries = f"{count} {'question' if count == 1 else 'questions'} asked"
+        retries += f", {failed} unusable" if failed else ", every answer usable"
+    back = "" if state.parent == state.id - 1 else ", not from the state before it"
+    return Card(
+        stage=f"S{state.parent} → S{state.id}",
+        author=decision.author,
+        parent=f"from S{state.parent}{back}",
+        state=state.id,
+        rejected=state.report is not None and axis.rejected(state.id),
+        selected=run.trajectory.finished is not None and state.id == run.selected.id,
+        changes=_changes(before, decision.proposed, decision.weights),
+        scores=_scores(run, state, metrics),
+        thoughts=decision.thoughts,
+        adjustments=tuple(ADJUSTMENTS.get(a, a) for a in decision.adjusted_by),
+        retries=retries,
+        questions=tuple(_question(e, state, longest) for e in asked),
+    )
+
+
+def _changes(before: Weights, proposed: Weights, after: Weights) -> tuple[Change, ...]:
+    colours = loss_colours(after.names)
+    rows: list[Change] = []
+    for name in after.names:
+        was, now, wished = before[name] if name in before.names else 0.0, after[name], proposed.values().get(name, 0.0)
+        if was == now:
+            arrow, factor = "=", "kept"
+        elif was == 0 or now == 0:
+            arrow, factor = ("↑", "switched on") if was == 0 else ("↓", "switched off")
+        else:
+            arrow, factor = ("↑" if now > was else "↓"), f"×{compact(now / was)}"
+        asked = "" if abs(wished - now) <= 1e-9 * max(1.0, abs(now)) else _weight(wished)
+        rows.append(Change(name, colours[name], _weight(was), asked, _weight(now), arrow, factor))
+    return tuple(rows)
+
+
+def _weight(value: float) -> str:
+    return compact(value) if value else "off"
+
+
+def _scores(run: RunData, state: State, metrics: Mapping[str, MetricInfo]) -> tuple[str, ...]:
+    """Feedback after the stage, objectives first: ``niqe ↓ 6.90 (−0.15)`` against the parent."""
+    if state.feedback is None:
+        return ("trained, not scored yet",) if state.report is not None else ("not trained yet",)
+    assert state.parent is not None
+    parent = run.trajectory.states[state.parent].feedback
+    texts: list[str] = []
+    for metric in metrics.values():
+        now = state.feedback.mean(metric.name)
+        was = parent.mean(metric.name) if parent is not None else None
+        if now is None:
+            continue
+        places = metric.places(now)
+        change = f" ({signed(now - was, places)})" if was is not None else ""
+        texts.append(f"{metric.name} {metric.arrow} {plain(now, places)}{change}")
+    return tuple(texts) or ("no score",)
+
+
+def _question(exchange: Exchange, state: State, longest: int) -> Question:
+    tokens = exchange.prompt_tokens + exchange.completion_tokens
+    facts = [exchange.author, f"{exchange.seconds:.1f} s"]
+    if tokens:
+        facts.append(f"{exchange.prompt_tokens:,} + {exchange.completion_tokens:,} tokens")
+    if exchange.image:
+        facts.append(f"about {exchange.image}")
+    if exchange.weights is not None:
+        facts.append(f"read as {exchange.weights}")
+    quotes = [_quote("Raw answer", exchange.raw, longest, state) if exchange.raw is not None else None]
+    quotes += [_quote(f"Prompt: {m.role}", m.content, longest, state) for m in exchange.messages]
+    return Question(
+        exchange.key, " · ".join(facts), exchange.problem or "", tuple(q for q in quotes if q is not None)
+    )
+
+
+def _quote(title: str, text: str, longest: int, state: State) -> Quote:
+    if len(text) <= longest:
+        return Quote(title, text)
+    rest = f"{len(text) - longest:,} more characters are in exchanges/{state.name}.jsonl"
+    return Quote(title, text[:longest], rest)

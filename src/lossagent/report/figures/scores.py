@@ -1,0 +1,68 @@
+"""Score curves: every metric over the iterations spent, the fixed run beside, the ground truth as a ceiling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.axes import Axes
+
+from lossagent.report.figures.canvas import Course, Figure, finish, legend, panel, segments
+from lossagent.report.naming import MetricInfo
+from lossagent.report.numbers import mean, plain
+from lossagent.report.palette import TRUTH
+from lossagent.report.tables import GROUND_TRUTH, sets_of
+
+
+def score_figures(courses: Sequence[Course], metrics: Mapping[str, MetricInfo]) -> tuple[Figure, ...]:
+    """A panel for each metric that was scored on the feedback images, objectives first."""
+    return tuple(f for m in metrics.values() if (f := _panel(courses, m)) is not None)
+
+
+def _panel(courses: Sequence[Course], metric: MetricInfo) -> Figure | None:
+    drawing, axes = panel()
+    told = [t for c in reversed(courses) if (t := _draw(axes, c, metric.name, metric)) is not None]
+    if not told:
+        return None
+    if (ceiling := _ceiling(courses[0], metric.name)) is not None:
+        axes.axhline(ceiling, color=TRUTH, linewidth=1.1, dashes=(1, 2), label="ground truth")
+        told.append(f"Ground truth: {plain(ceiling, metric.places(ceiling))}.")
+    legend(axes, 3)
+    part = "objective" if metric.objective else "guard"
+    title = f"{metric.name} {metric.arrow} ({part}, {metric.wanted})"
+    alt = f"Mean {metric.name} on the feedback images over the iterations spent. {' '.join(told)}"
+    return finish(drawing, f"score-{metric.name}", title, alt)
+
+
+def _ceiling(course: Course, metric: str) -> float | None:
+    one = sets_of(course.run).get("feedback")
+    truth = one.rows.get(GROUND_TRUTH) if one is not None else None
+    return mean(truth.scores.get(metric, {})) if truth is not None else None
+
+
+def _draw(axes: Axes, course: Course, name: str, metric: MetricInfo) -> str | None:
+    axis, style = course.axis, course.style
+    points = {
+        s.id: (axis.end[s.id], value)
+        for s in course.run.trajectory.scored
+        if s.feedback is not None and s.id in axis.end and (value := s.feedback.mean(name)) is not None
+    }
+    if not points:
+        return None
+    for parent, child in segments(course):
+        if parent in points and child in points:
+            (x0, y0), (x1, y1) = points[parent], points[child]
+            gray = axis.rejected(child)
+            axes.plot([x0, x1], [y0, y1], color="#8b949e" if gray else style.colour, linewidth=1.0 if gray else 2.0,
+                      linestyle="--" if gray else style.dash, zorder=2 if gray else 3)  # fmt: skip
+    for state, (x, y) in points.items():
+        gray = axis.rejected(state)
+        axes.plot(x, y, marker="x" if gray else style.marker, color="#8b949e" if gray else style.colour, markersize=4.5,
+                  linestyle="none", zorder=4, label="undone by rollback" if gray else None)  # fmt: skip
+    axes.plot([], [], color=style.colour, linestyle=style.dash, marker=style.marker, markersize=4.5, linewidth=2, label=style.label)
+    chosen = course.run.selected.id
+    if course.run.trajectory.finished is not None and chosen in points:
+        x, y = points[chosen]
+        axes.plot(x, y, marker="o", markersize=11, markerfacecolor="none", markeredgecolor=style.colour, markeredgewidth=1.6,
+                  linestyle="none", zorder=5, label="selected" if style.marker == "o" else None)  # fmt: skip
+    first, last = points[min(points)][1], points[max(points)][1]
+    return f"{style.label}: {plain(first, metric.places(first))} at first, {plain(last, metric.places(last))} at the end."

@@ -1,0 +1,50 @@
+"""The first numbers on the page: each objective on the set that was never used for a choice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from lossagent.report.naming import MetricInfo
+from lossagent.report.tables import Row, SetTable
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number of the headline and whose it is."""
+
+    label: str
+    note: str
+    value: str
+    colour: str | None
+    reported: bool
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A metric on a set: start, fixed run, agents, ground truth."""
+
+    metric: MetricInfo
+    set_name: str
+    purpose: str
+    images: int
+    figures: tuple[Figure, ...]
+
+
+def headline(tables: Sequence[SetTable]) -> tuple[Headline, ...]:
+    """One line a target metric, on the first table that has it; tables come test sets first."""
+    lines: list[Headline] = []
+    for table in tables:
+        for column, metric in enumerate(table.metrics):
+            if metric.objective and metric.name not in {line.metric.name for line in lines}:
+                figures = tuple(_figures(table.rows, column))
+                lines.append(Headline(metric, table.name, table.purpose, table.images, figures))
+    return tuple(lines)
+
+
+def _figures(rows: Sequence[Row], column: int) -> Iterator[Figure]:
+    for row in rows:
+        if row.kind == "control" or row.label.endswith((", last", ", same depth")):
+            continue
+        label = row.label.replace(", selected = last", "").replace(", selected", "")
+        yield Figure(label, row.note.split(",")[0] if row.kind != "truth" else "", row.cells[column].value, row.colour, row.reported)

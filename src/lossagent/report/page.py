@@ -1,0 +1,148 @@
+"""Writes the report: one self-contained HTML page, and its figures as PNG files beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import yaml
+from markupsafe import Markup
+
+from lossagent.errors import Refused
+from lossagent.report.costs import clock, costs_of
+from lossagent.report.crops import chosen, contact_sheet, crop_sheet
+from lossagent.report.decisions import cards
+from lossagent.report.figures import Figure, courses, loss_figures, score_figures, share_figures, weight_figures
+from lossagent.report.gaming import findings, verdict
+from lossagent.report.headline import headline
+from lossagent.report.naming import fixed_run, metrics_of, styles_of
+from lossagent.report.notices import environment_notices, warnings_of
+from lossagent.report.numbers import ENOUGH, compact
+from lossagent.report.pictures import data_uri, shown_images
+from lossagent.report.provenance import assets_of, image_sets_of, machine_of, versions_of
+from lossagent.report.reading import RunData, read_run
+from lossagent.report.sliders import sliders
+from lossagent.report.tables import set_tables
+from lossagent.report.words import asked
+
+Context = dict[str, Any]
+
+
+def write_report(
+    runs: Sequence[Path],
+    out: Path,
+    *,
+    title: str | None = None,
+    claim_intervals: bool = True,
+    notes: Sequence[str] = (),
+) -> Path:
+    """Writes the page on a run, with further runs beside it at the same budget.
+
+    Args:
+        runs: run folders; the first is the one reported.
+        out: the HTML file; figures go into ``figures/`` beside it.
+        title: heading of the page; the run's name without one.
+        claim_intervals: ``False`` prints no interval and no judgement of a difference: for demonstrations on
+            so few images that they show that the parts work, and nothing of quality.
+        notes: sentences to show at the top.
+
+    Returns:
+        ``out``.
+
+    Raises:
+        Refused: no run was given, or a folder holds none that has started.
+        Damaged: an event log that cannot be read.
+    """
+    if not runs:
+        raise Refused("a report needs at least one run folder; found none.")
+    read = tuple(read_run(Path(path)) for path in runs)
+    context, files = _context(read, title, claim_intervals, notes)
+    folder = out.parent / "figures"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    out.write_text(_environment().get_template("page.html.j2").render(context), encoding="utf-8")
+    return out
+
+
+def _context(
+    runs: tuple[RunData, ...], title: str | None, intervals: bool, notes: Sequence[str]
+) -> tuple[Context, dict[str, bytes]]:
+    """What the templates are filled with, and the figure files."""
+    main = runs[0]
+    styles, metrics = styles_of(runs), metrics_of(runs)
+    tables = set_tables(runs, styles, metrics, intervals=intervals)
+    lines = courses(runs, styles)
+    groups = {
+        "weights": weight_figures(lines),
+        "scores": score_figures(lines, metrics),
+        "losses": loss_figures(lines),
+        "shares": share_figures(lines),
+    }
+    best = chosen(shown_images(runs, styles))
+    found = findings(main, metrics)
+    files = {f"{figure.name}.png": figure.png for group in groups.values() for figure in group}
+    if best:
+        files["crops.png"] = contact_sheet(best)
+    context: Context = {
+        "title": title or main.name,
+        "run": main,
+        "runs": list(zip(runs, styles, strict=True)),
+        "style": styles[0],
+        "fixed": fixed_run(runs),
+        "intervals": intervals,
+        "enough": ENOUGH,
+        "notes": tuple(notes),
+        "headline": headline(tables),
+        "asked": asked(main),
+        "tables": tables,
+        "metrics": tuple(metrics.values()),
+        "figures": groups,
+        "sheets": tuple(crop_sheet(shown) for shown in best),
+        "sliders": sliders(best),
+        "findings": found,
+        "verdict": verdict(found),
+        "cards": cards(main, metrics),
+        "costs": costs_of(runs, styles),
+        "warnings": warnings_of(runs),
+        "legal": environment_notices(main),
+        "versions": versions_of(main),
+        "machine": machine_of(main),
+        "assets": assets_of(main),
+        "image_sets": image_sets_of(main),
+        "settings": yaml.safe_dump(dict(main.experiment), sort_keys=False, allow_unicode=True),
+        "initial": main.trajectory.initial,
+    }
+    return context, files
+
+
+def _environment() -> jinja2.Environment:
+    """Templates from the package; everything is escaped but our own style sheet and script."""
+
+    def source(name: str) -> str:
+        return _file(name)
+
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(source),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["clock"] = clock
+    environment.filters["compact"] = compact
+    environment.filters["figure"] = _figure
+    environment.globals["css"] = Markup(_file("style.css"))  # noqa: S704  (our own file)
+    environment.globals["script"] = Markup(_file("page.js"))  # noqa: S704  (our own file)
+    return environment
+
+
+def _file(name: str) -> str:
+    return resources.files("lossagent.report").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def _figure(figure: Figure) -> str:
+    return data_uri(figure.png, "png")
