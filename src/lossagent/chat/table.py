@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, assert_never
+from typing import Annotated, Literal, assert_never, cast
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lossagent.chat._constraint import Mode
 from lossagent.chat.base import ChatModel
@@ -16,8 +17,16 @@ from lossagent.chat.server import OpenAICompatible
 
 
 class _Settings(BaseModel):
-    # Inputs stay out of messages: somebody will write a key here, which is refused, and must not be printed.
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _hide_unknown(cls, values: object) -> object:
+        """Somebody will write a key in here; it is refused as unknown, and the message must not print it."""
+        if not isinstance(values, Mapping):
+            return values
+        given = cast("Mapping[str, object]", values)
+        return {k: v if k in cls.model_fields else "(hidden)" for k, v in given.items()}
 
 
 class EmbeddedSettings(_Settings):

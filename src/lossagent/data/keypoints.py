@@ -21,6 +21,8 @@ LEVELS = 3
 SIGMA = 1.6
 SPACING = 1.5
 """Distance of the descriptor's samples in units of the point's sigma."""
+EDGE, FAINTEST = 4, 0.004
+"""Pixels left out at the border, and the least difference of Gaussians that counts, of 1 for white."""
 QUOTAS = (110, 80, 50, 30, 20)
 """Strongest points kept in each octave, finest first: coarse ones are few but reach far in scale."""
 
@@ -104,14 +106,21 @@ def _extrema(stack: Float32[ndarray, "levels height width"], quota: int) -> Floa
     """The strongest (level, y, x) that stand out among their 26 neighbours."""
     response = np.diff(stack, axis=0)
     strength = np.abs(response)
-    # One filter finds maxima of both signs: a dark spot has no strong bright neighbour at its own scale.
-    peak = strength == ndimage.maximum_filter(strength, size=3)
-    peak[[0, -1]] = False
-    peak[:, :4] = peak[:, -4:] = peak[:, :, :4] = peak[:, :, -4:] = False
-    peak &= strength > 0.004
-    found = np.argwhere(peak)
-    order = np.argsort(-strength[peak], kind="stable")[:quota]
+    # Maxima of both signs at once: a dark spot has no strong bright neighbour at its own scale.
+    highest = strength
+    for axis in range(3):
+        highest = _highest_of_three(highest, axis)
+    inner = strength[1:-1, EDGE:-EDGE, EDGE:-EDGE]
+    peak = (inner == highest[:, EDGE - 1 : 1 - EDGE, EDGE - 1 : 1 - EDGE]) & (inner > FAINTEST)
+    found = np.argwhere(peak) + np.array([1, EDGE, EDGE])
+    order = np.argsort(-inner[peak], kind="stable")[:quota]
     return found[order].astype(np.float32)
+
+
+def _highest_of_three(values: Float32[ndarray, "l h w"], axis: int) -> Float32[ndarray, "..."]:
+    """Maximum of each value and its two neighbours along an axis, which gets two shorter."""
+    moved = np.moveaxis(values, axis, 0)
+    return np.moveaxis(np.maximum(np.maximum(moved[:-2], moved[1:-1]), moved[2:]), 0, axis)
 
 
 def _patches(
@@ -148,9 +157,7 @@ def _describe(patches: Float32[ndarray, "points 8 8"]) -> Float32[ndarray, "poin
     return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-9)
 
 
-def _matches(
-    a: Float32[ndarray, "n 63"], b: Float32[ndarray, "m 63"], least: float
-) -> tuple[ndarray, ndarray]:
+def _matches(a: Float32[ndarray, "n 63"], b: Float32[ndarray, "m 63"], least: float) -> tuple[ndarray, ndarray]:
     """Indices of mutually nearest descriptors."""
     if not len(a) or not len(b):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)

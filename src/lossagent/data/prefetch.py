@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, TypeVar
 
 from lossagent.errors import Refused
 
@@ -73,7 +73,7 @@ class Prefetcher(Generic[T]):
         self._pending.clear()
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Prefetcher[T]:
         return self
 
     def __exit__(

@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional as F
 
 from lossagent.errors import Refused
 from lossagent.metrics._checks import double
@@ -29,8 +30,9 @@ def limited_luma(
         images: RGB in [0, 1].
         rounded: round halves up to whole grey levels, as MATLAB does for 8-bit images.
     """
-    luma = _weighted(images, BT601_LIMITED) + 16.0
-    return _half_up(luma) if rounded else luma
+    if rounded:
+        return _half_up(_weighted(_eight_bit(images), BT601_LIMITED) / 255.0 + 16.0)
+    return _weighted(double(images), BT601_LIMITED) + 16.0
 
 
 def full_luma(
@@ -42,8 +44,9 @@ def full_luma(
         images: RGB in [0, 1].
         rounded: round halves up to whole grey levels.
     """
-    luma = _weighted(images, YIQ) * 255.0
-    return _half_up(luma) if rounded else luma
+    if rounded:
+        return _half_up(_weighted(_eight_bit(images), YIQ))
+    return _weighted(double(images), YIQ) * 255.0
 
 
 def grey_levels(
@@ -61,13 +64,17 @@ def grey_levels(
     raise Refused(f"space must be 'rgb' or 'y'; found {space!r}.")
 
 
-def _weighted(
-    images: Float[Tensor, "batch 3 height width"], row: tuple[float, float, float]
-) -> Float[Tensor, "batch 1 height width"]:
-    red, green, blue = double(images).split(1, dim=1)
-    return row[0] * red + row[1] * green + row[2] * blue
+def _weighted(pixels: Float[Tensor, "batch 3 height width"], row: tuple[float, float, float]) -> Tensor:
+    red, green, blue = pixels.split(1, dim=1)
+    return (red * row[0]).add_(green, alpha=row[1]).add_(blue, alpha=row[2])
+
+
+def _eight_bit(images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 3 height width"]:
+    """Grey levels in float64 without float32's error in what was 8-bit: it must not decide how a half is rounded."""
+    levels = images.detach() * 255
+    whole = levels.round()
+    return double(whole.add_(F.hardshrink(levels.sub_(whole), 1e-3)))
 
 
 def _half_up(levels: Tensor) -> Tensor:
-    # 8-bit values in float32 are off by up to 1e-5 grey levels, which must not decide how a half is rounded.
-    return torch.floor(torch.round(levels, decimals=4) + 0.5)
+    return torch.round(levels, decimals=9).add_(0.5).floor_()

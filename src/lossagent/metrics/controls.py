@@ -37,9 +37,7 @@ def correlated_noise(
     height, width = images.shape[-2:]
     margin = max(1, round(4 * blur))
     generator = torch.Generator().manual_seed(seed)
-    white = torch.randn(
-        1, 1, height + 2 * margin, width + 2 * margin, generator=generator, dtype=torch.float64
-    )
+    white = torch.randn(1, 1, height + 2 * margin, width + 2 * margin, generator=generator, dtype=torch.float64)
     taps = gaussian_taps(2 * margin + 1, blur)
     noise = filter_same(white, taps)[..., margin : margin + height, margin : margin + width]
     noise = noise * (amplitude / 255) / sum(tap * tap for tap in taps)

@@ -25,9 +25,7 @@ NEIGHBOURS = (-5, -4, -3, 3, 4, 5)
 """Bins compared with, beyond the main lobe of the window."""
 
 
-def lattice_peak(
-    images: Float[Tensor, "batch 3 height width"], *, period: int = 4
-) -> Float[Tensor, "batch"]:
+def lattice_peak(images: Float[Tensor, "batch 3 height width"], *, period: int = 4) -> Float[Tensor, "batch"]:
     """How far the spectrum stands out at the frequencies of a pixel grid; 1 = not at all.
 
     The luma's high-pass residual is cut into overlapping 64x64 tiles (Hann window); the logarithms of their
@@ -83,7 +81,7 @@ class LatticePeak:
     def facts(self) -> MetricFacts:
         """A guard: watched, not steered by. A change of 0.1 is worth speaking of."""
         return MetricFacts(
-            name="lattice",
+            name="lattice" if self.period == 4 else f"lattice{self.period}",
             direction="lower",
             low=1.0,
             high=None,

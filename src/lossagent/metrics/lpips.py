@@ -30,9 +30,7 @@ class LPIPSMetric:
         MissingAsset: the backbone's weights are not on this machine.
     """
 
-    def __init__(
-        self, backbone: Backbone = "alex", weights: LPIPSWeights = "pretrained", border: int = 0
-    ) -> None:
+    def __init__(self, backbone: Backbone = "alex", weights: LPIPSWeights = "pretrained", border: int = 0) -> None:
         if backbone not in ("vgg", "alex", "squeeze"):
             raise Refused(f"backbone must be 'vgg', 'alex' or 'squeeze'; found {backbone!r}.")
         if weights not in ("pretrained", "random"):

@@ -65,8 +65,7 @@ def niqe_features(luma: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, 
     Args:
         luma: grey levels 0..255, float64, at least 96 px high and wide.
     """
-    height, width = (side // BLOCK * BLOCK for side in luma.shape[-2:])
-    image = _settled(luma[..., :height, :width])
+    image = _settled(_whole_blocks(luma))
     features: list[Tensor] = []
     for scale in (1, 2):
         features.append(_block_statistics(_normalised(image), BLOCK // scale))
@@ -101,7 +100,8 @@ class NIQE:
     Args:
         luma: ``"limited"`` is MATLAB's and BasicSR's: Y of limited-range YCbCr rounded to whole grey levels
             (baboon of Set14: 5.7296). ``"yiq"`` is pyiqa's default: full-range luma of YIQ, rounded likewise.
-            They are different metrics; on strongly compressed images they differ by whole units.
+            They are different metrics; on strongly compressed images they differ by whole units. pyiqa itself
+            does not settle flat areas: it agrees within 0.005 where an image has none, and not where it has some.
         border: pixels left out on each side.
     """
 
@@ -143,7 +143,7 @@ class NIQE:
         """
         del reference
         check_images(restored, "restored", smallest=BLOCK)
-        inside = crop_border(restored, self.border, smallest=BLOCK)
+        inside = _whole_blocks(crop_border(restored, self.border, smallest=BLOCK))
         # One image at a time: its maps stay in a processor's cache, and a GPU is filled by one image's blocks.
         parts = [niqe_features(self._luma(image)) for image in inside.split(1)]
         return scores(niqe_distance(torch.cat(parts)))
@@ -152,21 +152,27 @@ class NIQE:
         return (limited_luma if self.luma == "limited" else full_luma)(image, rounded=True)
 
 
+def _whole_blocks(image: Tensor) -> Tensor:
+    height, width = (side // BLOCK * BLOCK for side in image.shape[-2:])
+    return image[..., :height, :width]
+
+
 def _settled(image: Tensor) -> Tensor:
     return torch.round(image, decimals=9)
 
 
 def _normalised(image: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch 1 height width"]:
-    """Contrast-normalised image (I - mu) / (sigma + 1), eq. (1) to (3)."""
+    """Contrast-normalised image (I - mu) / (sigma + 1), eq. (1) to (3), in float32.
+
+    Only the differences need float64; what comes out of them does not.
+    """
     taps = gaussian_taps(7, 7 / 6)
     mean = _settled(filter_same(image, taps))
-    variance = _settled(filter_same(image.square(), taps)) - mean.square()
-    return (image - mean) / (variance.abs().sqrt() + 1)
+    variance = _settled(filter_same(image.square(), taps)).addcmul_(mean, mean, value=-1)
+    return (image - mean).float().div_(variance.float().abs_().sqrt_().add_(1))
 
 
-def _block_statistics(
-    normalised: Float[Tensor, "batch 1 height width"], side: int
-) -> Float[Tensor, "batch blocks 18"]:
+def _block_statistics(normalised: Float[Tensor, "batch 1 height width"], side: int) -> Float[Tensor, "batch blocks 18"]:
     """Shape and scale of a block's values, then those of products of neighbours in four directions."""
     batch, _, height, width = normalised.shape
     blocks = normalised.reshape(batch, height // side, side, width // side, side)

@@ -32,9 +32,7 @@ def psnr(
         Refused: unequal sizes, values outside [0, 1], or a border that leaves nothing.
     """
     reference = check_pair(restored, reference, "psnr")
-    difference = grey_levels(crop_border(restored, border), space) - grey_levels(
-        crop_border(reference, border), space
-    )
+    difference = grey_levels(crop_border(restored, border), space) - grey_levels(crop_border(reference, border), space)
     error = difference.square().mean(dim=(1, 2, 3))
     return scores(10 * torch.log10(255.0**2 / error))
 

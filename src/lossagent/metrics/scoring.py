@@ -100,7 +100,7 @@ def score_paths(
 
 def to_tensor(pixels: UInt8[ndarray, "height width 3"]) -> Float[Tensor, "1 3 height width"]:
     """8-bit RGB as a batch of one in [0, 1], float32."""
-    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None].float() / 255
+    return torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None].float() / 255
 
 
 def _files(paths: Sequence[Path], kind: str) -> list[Path]:

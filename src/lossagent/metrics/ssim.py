@@ -41,9 +41,7 @@ def ssim(
     x = grey_levels(crop_border(restored, border, smallest=WINDOW), space)
     y = grey_levels(crop_border(reference, border, smallest=WINDOW), space)
     taps = gaussian_taps(WINDOW, SIGMA)
-    mean_x, mean_y, square_x, square_y, product = (
-        filter_valid(image, taps) for image in (x, y, x * x, y * y, x * y)
-    )
+    mean_x, mean_y, square_x, square_y, product = (filter_valid(image, taps) for image in (x, y, x * x, y * y, x * y))
     means = mean_x * mean_y
     energy = mean_x.square() + mean_y.square()
     similarity = (2 * means + C1) * (2 * (product - means) + C2)

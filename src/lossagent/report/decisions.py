@@ -96,7 +96,7 @@ def _card(run: RunData, state: State, metrics: Mapping[str, MetricInfo], longest
     back = "" if state.parent == state.id - 1 else ", not from the state before it"
     return Card(
         stage=f"S{state.parent} → S{state.id}",
-        author=decision.author,
+        author="The initial weights" if decision.author == "initial" else f"{decision.author} decided",
         parent=f"from S{state.parent}{back}",
         state=state.id,
         rejected=state.report is not None and axis.rejected(state.id),

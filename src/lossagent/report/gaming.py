@@ -15,32 +15,35 @@ from lossagent.report.numbers import mean, paired, plain, signed
 from lossagent.report.reading import EvaluatedRow, EvaluatedSet, RunData
 from lossagent.report.tables import CONTROL, GROUND_TRUTH, sets_of
 
-Level = Literal["alarm", "caution", "clear", "unknown"]
+Level = Literal["alarm", "caution", "unknown", "clear"]
+GRAVITY: tuple[Level, ...] = ("alarm", "caution", "unknown", "clear")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One check on one image set: how bad, and the sentence with its figures."""
+    """One check: how bad, a sentence, and (image set, figures) for every set where it came out so."""
 
     level: Level
     text: str
+    figures: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class _Check:
+    level: Level
+    text: str
+    figures: str
 
 
 def findings(run: RunData, metrics: Mapping[str, MetricInfo]) -> tuple[Finding, ...]:
-    """Every check on every set for the selected state, the gravest first."""
-    found: list[Finding] = []
-    for name, one in sets_of(run).items():
-        start, chosen = one.rows.get("start"), one.rows.get("selected")
-        if start is None or chosen is None:
-            continue
-        if chosen.state == 0:
-            found.append(Finding("clear", f"{name} set: the selected state is the start itself."))
-            continue
-        found.extend(_ceiling(name, one, chosen, metrics))
-        found.extend(_control(name, one, start, chosen, metrics))
-        found.extend(_guards(name, start, chosen, metrics))
-    grave = {"alarm": 0, "caution": 1, "unknown": 2, "clear": 3}
-    return tuple(sorted(found, key=lambda f: grave[f.level]))
+    """Every check of the selected state on every set, the gravest first; test sets before the others."""
+    found: dict[tuple[Level, str], list[tuple[str, str]]] = {}
+    sets = sets_of(run)
+    for name in sorted(sets, key=lambda n: ({"feedback": 2, "selection": 1}.get(n, 0), n)):
+        for check in _checks(sets[name], metrics):
+            found.setdefault((check.level, check.text), []).append((name, check.figures))
+    ordered = sorted(found.items(), key=lambda item: GRAVITY.index(item[0][0]))
+    return tuple(Finding(level, text, tuple(figures)) for (level, text), figures in ordered)
 
 
 def verdict(found: Sequence[Finding]) -> Level:
@@ -48,75 +51,73 @@ def verdict(found: Sequence[Finding]) -> Level:
     return found[0].level if found else "unknown"
 
 
-def _ceiling(
-    name: str, one: EvaluatedSet, chosen: EvaluatedRow, metrics: Mapping[str, MetricInfo]
-) -> Iterator[Finding]:
-    truth = one.rows.get(GROUND_TRUTH)
-    for metric in (m for m in metrics.values() if m.objective):
-        ours = mean(chosen.scores.get(metric.name, {}))
-        top = mean(truth.scores.get(metric.name, {})) if truth is not None else None
-        if ours is None:
-            continue
-        if top is None:
-            text = f"{name} set: the ground truth has no {metric.name} score here, so no ceiling can be checked."
-            yield Finding("unknown", text)
-            continue
-        places = metric.places(top)
-        figures = f"{plain(ours, places)} against {plain(top, places)} for the ground truth"
-        if metric.gain(ours - top) > 0:
-            yield Finding(
-                "alarm",
-                f"{name} set: {metric.name} went beyond the ground truth ({figures}). "
-                "Restored images cannot be more natural than the photographs: the metric is being played.",
-            )
-        else:
-            yield Finding("clear", f"{name} set: {metric.name} stays short of its ceiling ({figures}).")
+def _checks(one: EvaluatedSet, metrics: Mapping[str, MetricInfo]) -> Iterator[_Check]:
+    start, chosen = one.rows.get("start"), one.rows.get("selected")
+    if start is None or chosen is None:
+        return
+    if chosen.state == 0:
+        yield _Check("clear", "The selected state is the start itself.", "")
+        return
+    for metric in metrics.values():
+        if metric.objective:
+            yield from _ceiling(one.rows.get(GROUND_TRUTH), chosen, metric)
+            yield from _control(one.rows.get(CONTROL), start, chosen, metric)
+        elif metric.direction is not None:
+            yield from _guard(start, chosen, metric)
+
+
+def _ceiling(truth: EvaluatedRow | None, chosen: EvaluatedRow, metric: MetricInfo) -> Iterator[_Check]:
+    ours = mean(chosen.scores.get(metric.name, {}))
+    top = mean(truth.scores.get(metric.name, {})) if truth is not None else None
+    if ours is None or not metric.ceiling:
+        return
+    if top is None:
+        yield _Check("unknown", f"The ground truth has no {metric.name} score: no ceiling can be checked.", "")
+        return
+    places = metric.places(top)
+    figures = f"{plain(ours, places)} against {plain(top, places)} for the ground truth"
+    if metric.gain(ours - top) > 0:
+        text = (
+            f"{metric.name} went beyond the ground truth. Restored images cannot be more natural than the "
+            "photographs they restore: the metric is being played."
+        )
+        yield _Check("alarm", text, figures)
+    else:
+        yield _Check("clear", f"{metric.name} stays short of its ceiling.", figures)
 
 
 def _control(
-    name: str,
-    one: EvaluatedSet,
-    start: EvaluatedRow,
-    chosen: EvaluatedRow,
-    metrics: Mapping[str, MetricInfo],
-) -> Iterator[Finding]:
-    control = one.rows.get(CONTROL)
-    for metric in (m for m in metrics.values() if m.objective and control is not None):
-        assert control is not None
-        base = start.scores.get(metric.name, {})
-        noise = paired(control.scores.get(metric.name, {}), base, interval=False)
-        ours = paired(chosen.scores.get(metric.name, {}), base, interval=False)
-        if noise is None or ours is None:
-            continue
-        places = metric.places(noise.mean)
-        figures = f"{signed(noise.mean, places)} by noise, {signed(ours.mean, places)} by this run"
-        if metric.gain(noise.mean) >= metric.gain(ours.mean) and metric.gain(noise.mean) > 0:
-            text = (
-                f"{name} set: blurred noise laid over the start moves {metric.name} as far or further "
-                f"({figures}). By this metric alone the run cannot be told from noise."
-            )
-            yield Finding("caution", text)
-        else:
-            yield Finding(
-                "clear", f"{name} set: blurred noise alone does not reach this {metric.name} ({figures})."
-            )
+    control: EvaluatedRow | None, start: EvaluatedRow, chosen: EvaluatedRow, metric: MetricInfo
+) -> Iterator[_Check]:
+    if control is None:
+        return
+    base = start.scores.get(metric.name, {})
+    noise = paired(control.scores.get(metric.name, {}), base, interval=False)
+    ours = paired(chosen.scores.get(metric.name, {}), base, interval=False)
+    if noise is None or ours is None:
+        return
+    places = metric.places(noise.mean)
+    figures = f"{signed(noise.mean, places)} by noise, {signed(ours.mean, places)} by this run"
+    if metric.gain(noise.mean) >= metric.gain(ours.mean) and metric.gain(noise.mean) > 0:
+        text = (
+            f"Blurred noise laid over the start moves {metric.name} as far or further: "
+            "by this metric alone the run cannot be told from noise."
+        )
+        yield _Check("caution", text, figures)
+    else:
+        yield _Check("clear", f"Blurred noise alone does not reach this {metric.name}.", figures)
 
 
-def _guards(
-    name: str, start: EvaluatedRow, chosen: EvaluatedRow, metrics: Mapping[str, MetricInfo]
-) -> Iterator[Finding]:
-    for metric in (m for m in metrics.values() if not m.objective and m.direction is not None):
-        before = start.scores.get(metric.name, {})
-        change = paired(chosen.scores.get(metric.name, {}), before, interval=False)
-        was, now = mean(before), mean(chosen.scores.get(metric.name, {}))
-        if change is None or was is None or now is None:
-            continue
-        places = metric.places(was)
-        figures = f"{plain(was, places)} → {plain(now, places)}, {signed(change.mean, places)}"
-        gain = metric.gain(change.mean)
-        if gain < -(metric.unit or 0.0):
-            what = "a regular grid appears in the images" if "lattice" in metric.name else "a guard moved the wrong way"
-            side = "fell" if change.mean < 0 else "rose"
-            yield Finding("caution", f"{name} set: {metric.name} {side} ({figures}): {what}.")
-        else:
-            yield Finding("clear", f"{name} set: {metric.name} held ({figures}).")
+def _guard(start: EvaluatedRow, chosen: EvaluatedRow, metric: MetricInfo) -> Iterator[_Check]:
+    before, after = start.scores.get(metric.name, {}), chosen.scores.get(metric.name, {})
+    change = paired(after, before, interval=False)
+    was, now = mean(before), mean(after)
+    if change is None or was is None or now is None:
+        return
+    places = metric.places(was)
+    figures = f"{plain(was, places)} → {plain(now, places)} ({signed(change.mean, places)})"
+    if metric.gain(change.mean) < -(metric.unit or 0.0):
+        grid = "a regular grid may be forming in the images" if "lattice" in metric.name else "a guard moved the wrong way"
+        yield _Check("caution", f"{metric.name} {'fell' if change.mean < 0 else 'rose'}: {grid}.", figures)
+    else:
+        yield _Check("clear", f"{metric.name} held, or moved the wanted way.", figures)

@@ -10,7 +10,7 @@ from lossagent.report.tables import Row, SetTable
 
 
 @dataclass(frozen=True)
-class Figure:
+class Number:
     """A number of the headline and whose it is."""
 
     label: str
@@ -28,7 +28,7 @@ class Headline:
     set_name: str
     purpose: str
     images: int
-    figures: tuple[Figure, ...]
+    numbers: tuple[Number, ...]
 
 
 def headline(tables: Sequence[SetTable]) -> tuple[Headline, ...]:
@@ -37,14 +37,20 @@ def headline(tables: Sequence[SetTable]) -> tuple[Headline, ...]:
     for table in tables:
         for column, metric in enumerate(table.metrics):
             if metric.objective and metric.name not in {line.metric.name for line in lines}:
-                figures = tuple(_figures(table.rows, column))
-                lines.append(Headline(metric, table.name, table.purpose, table.images, figures))
+                numbers = tuple(_numbers(table.rows, column))
+                lines.append(Headline(metric, table.name, table.purpose, table.images, numbers))
     return tuple(lines)
 
 
-def _figures(rows: Sequence[Row], column: int) -> Iterator[Figure]:
+def _numbers(rows: Sequence[Row], column: int) -> Iterator[Number]:
     for row in rows:
         if row.kind == "control" or row.label.endswith((", last", ", same depth")):
             continue
-        label = row.label.replace(", selected = last", "").replace(", selected", "")
-        yield Figure(label, row.note.split(",")[0] if row.kind != "truth" else "", row.cells[column].value, row.colour, row.reported)
+        label, _, which = row.label.partition(", ")
+        note = "" if row.kind == "truth" else row.note if row.kind == "start" else _where(which, row.note)
+        yield Number(label, note, row.cells[column].value, row.colour, row.reported)
+
+
+def _where(which: str, note: str) -> str:
+    """``selected S7, depth 6`` of a row's longer note."""
+    return f"{which}: {', '.join(note.split(', ')[:2])}" if note else which

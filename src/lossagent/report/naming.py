@@ -21,6 +21,7 @@ class MetricInfo:
         direction: which way is wanted, ``None`` where no facts were recorded.
         unit: a change worth speaking of, ``None`` where unknown.
         objective: whether the run was steered by it; else it is a guard.
+        ceiling: whether the ground truth's own score means something: not where it is compared with itself.
         details: implementation, version and options, for a footnote.
     """
 
@@ -28,6 +29,7 @@ class MetricInfo:
     direction: Direction | None
     unit: float | None
     objective: bool
+    ceiling: bool = True
     details: str = ""
 
     @property
@@ -67,7 +69,8 @@ def metrics_of(runs: Sequence[RunData]) -> dict[str, MetricInfo]:
             options = ", ".join(f"{k} {v}" for k, v in fact.options.items())
             details = f"{fact.implementation} {fact.version}" + (f" ({options})" if options else "")
             details += ", compared with the ground truth" if fact.needs_reference else ", no reference needed"
-        result[name] = MetricInfo(name, direction, unit, name in targets, details)
+        ceiling = fact is None or not fact.needs_reference
+        result[name] = MetricInfo(name, direction, unit, name in targets, ceiling, details)
     return result
 
 

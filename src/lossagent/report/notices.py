@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lossagent.report.numbers import compact
 from lossagent.report.reading import RunData, section
 from lossagent.report.timeline import trained
+from lossagent.trajectory import Resumed, Retold
 
 
 def warnings_of(runs: Sequence[RunData]) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """(run name, its warnings) for every run that has some."""
-    found = [(run.name, (*_training(run), *run.warnings, *run.missing)) for run in runs]
+    texts = [dict.fromkeys((*_training(run), *run.warnings, *run.missing)) for run in runs]
+    shared = [t for t in texts[0] if len(runs) > 1 and all(t in one for one in texts)]
+    found = [("Every run", tuple(shared))]
+    found += [(run.name, tuple(t for t in one if t not in shared)) for run, one in zip(runs, texts, strict=True)]
     overlap = runs[0].evaluation.overlap if runs[0].evaluation is not None else ()
     if overlap:
         found.insert(0, ("Image sets", overlap))
-    return tuple((name, tuple(dict.fromkeys(texts))) for name, texts in found if texts)
+    return tuple((name, one) for name, one in found if one)
 
 
 def environment_notices(run: RunData) -> tuple[str, ...]:
@@ -37,6 +40,9 @@ def ema_horizon(run: RunData) -> tuple[float, int] | None:
 
 def _training(run: RunData) -> tuple[str, ...]:
     texts: list[str] = []
+    if resumed := sum(isinstance(e, Resumed) for e in run.events):
+        texts.append(f"The run was interrupted and resumed {resumed} {'time' if resumed == 1 else 'times'}.")
+    texts += [f"State S{e.state} was told twice: {e.difference}." for e in run.events if isinstance(e, Retold) and e.difference]
     reports = [(s.id, s.report) for s in trained(run) if s.report is not None]
     total = sum(r.iterations for _, r in reports)
     skipped = sum(r.skipped for _, r in reports)
@@ -54,7 +60,7 @@ def _training(run: RunData) -> tuple[str, ...]:
         )
     if (ema := ema_horizon(run)) is not None and ema[0] > ema[1] / 5:
         texts.append(
-            f"The moving average that is scored looks back over about {compact(ema[0])} iterations, "
+            f"The moving average that is scored looks back over about {round(ema[0]):,} iterations, "
             f"{100 * ema[0] / ema[1]:.0f} % of a stage of {ema[1]:,}: scores partly reflect earlier stages."
         )
     return tuple(texts)

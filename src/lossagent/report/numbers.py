@@ -33,12 +33,12 @@ class Difference:
     high: float | None = None
 
     def verdict(self, direction: Direction | None) -> str:
-        """``"gain"`` or ``"loss"`` where the interval leaves 0 out, ``"noise"`` where not, "" without one."""
+        """``"gain"`` or ``"setback"`` where the interval leaves 0 out, ``"noise"`` where not, "" without one."""
         if self.low is None or self.high is None or direction is None:
             return ""
         if self.low <= 0 <= self.high:
             return "noise"
-        return "gain" if (self.low > 0) == (direction == "higher") else "loss"
+        return "gain" if (self.low > 0) == (direction == "higher") else "setback"
 
 
 def mean(scores: Scores) -> float | None:

@@ -38,11 +38,12 @@ class Versus:
 
 @dataclass(frozen=True)
 class Cell:
-    """A mean score and its differences to the start and to the fixed run."""
+    """A mean score and its differences: to the start, to the fixed run at the same budget and at the same depth."""
 
     value: str
     start: Versus | None = None
     fixed: Versus | None = None
+    depth: Versus | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ class _Source:
     colour: str | None
     scores: Mapping[str, Scores]
     against: Mapping[str, Scores] | None = None
+    at_depth: Mapping[str, Scores] | None = None
     reported: bool = False
 
 
@@ -189,6 +191,9 @@ def _run_rows(
             continue
         title = "selected = last" if same and label == "selected" else label
         against = others.get(label if label in _OWN else "selected")
+        deep = row_at_depth(fixed, name, row.depth) if fixed not in (None, run) and row.depth else None
+        if deep is not None and against is not None and deep.state == against.state:
+            deep = None
         yield _Source(
             f"{style.label}, {title}",
             _where(run, row),
@@ -196,6 +201,7 @@ def _run_rows(
             style.colour,
             row.scores,
             against.scores if against is not None else None,
+            deep.scores if deep is not None else None,
             reported and label == "selected",
         )
 
@@ -216,7 +222,7 @@ def _where(run: RunData, row: EvaluatedRow) -> str:
         return ""
     state = run.trajectory.states[row.state]
     reached = sum(s.report.iterations for s in run.trajectory.path(state.id) if s.report is not None)
-    spent = timeline(run).total
+    spent = timeline(run).end.get(state.id, reached)
     cost = f"{reached:,} iterations"
     if spent != reached:
         cost += f" of {spent:,} spent"
@@ -231,16 +237,15 @@ def _cell(source: _Source, metric: MetricInfo, start: Mapping[str, Scores] | Non
     text = plain(value, metric.places(value))
     if source.kind not in ("fixed", "agent", "control") or start is None:
         return Cell(text)
-    return Cell(
-        text,
-        _versus(scores, start.get(metric.name, {}), metric, intervals),
-        _versus(scores, source.against.get(metric.name, {}), metric, intervals) if source.against else None,
-    )
+    if source.kind == "control":  # what noise does is shown, and judged in no table
+        change = paired(scores, start.get(metric.name, {}), interval=False)
+        return Cell(text, _text(change, metric, False) if change is not None else None)
 
+    def versus(other: Mapping[str, Scores] | None) -> Versus | None:
+        difference = paired(scores, (other or {}).get(metric.name, {}), interval=intervals)
+        return _text(difference, metric, intervals) if difference is not None else None
 
-def _versus(scores: Scores, other: Scores, metric: MetricInfo, intervals: bool) -> Versus | None:
-    difference = paired(scores, other, interval=intervals)
-    return _text(difference, metric, intervals) if difference is not None else None
+    return Cell(text, versus(start), versus(source.against), versus(source.at_depth))
 
 
 def _text(difference: Difference, metric: MetricInfo, intervals: bool) -> Versus:

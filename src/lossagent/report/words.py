@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from lossagent.report.naming import agent_words, goal_targets
 from lossagent.report.numbers import compact
 from lossagent.report.reading import RunData, section
+from lossagent.report.tables import OTHER_PURPOSE, PURPOSES
 from lossagent.report.timeline import timeline
 
 
@@ -29,6 +30,7 @@ def asked(run: RunData) -> tuple[Fact, ...]:
     facts.append(Fact("Held to", bounds_words(run)))
     facts.append(Fact("Budget", budget_words(run)))
     facts.append(Fact("Start", start_words(run)))
+    facts.append(Fact("Images", images_words(run)))
     return tuple(f for f in facts if f.text or f.quoted)
 
 
@@ -138,9 +140,16 @@ def start_words(run: RunData) -> str:
     return ", ".join(parts) + "." if parts else ""
 
 
-def join(words: Sequence[str]) -> str:
-    """"a, b and c"."""
-    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)
+def images_words(run: RunData) -> str:
+    """How many images each set has, and what it is for."""
+    sets = section(run.environment, "image_sets")
+    purposes = {"train": "trained on", **PURPOSES}
+    parts = [
+        f"{len(images)} {name} ({purposes.get(name, OTHER_PURPOSE)})"
+        for name, images in sets.items()
+        if isinstance(images, list)
+    ]
+    return f"{', '.join(parts)}." if parts else ""
 
 
 def _is_plain(value: object) -> bool:

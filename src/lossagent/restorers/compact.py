@@ -59,9 +59,7 @@ class CompactSR(nn.Module):
         self.head = nn.Conv2d(3, channels, 3, padding=1)
         self.body = nn.Sequential(*[Block(channels) for _ in range(blocks)])
         widths = [channels] + [channels // 2] * max(1, len(FACTORS[scale]))
-        self.up = nn.ModuleList(
-            nn.Conv2d(width, out, 3, padding=1) for width, out in pairwise(widths)
-        )
+        self.up = nn.ModuleList(nn.Conv2d(width, out, 3, padding=1) for width, out in pairwise(widths))
         self.tail = nn.Conv2d(channels // 2, 3, 3, padding=1)
         self._initialise(blocks)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import pickle
 from collections.abc import Mapping
@@ -110,17 +111,20 @@ def fit(network: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
     Raises:
         DoesNotFit: see :func:`load_into`.
     """
-    before = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    before: dict[str, Tensor] = copy.deepcopy(network.state_dict())
     # load_state_dict decides, not a comparison of names: load hooks may supply or replace some.
     shapes: list[str] = []
     try:
         result = network.load_state_dict(dict(state), strict=False)
     except RuntimeError as error:
-        other = [n for n, t in state.items() if n in before and t.shape != before[n].shape and f" {n}:" in str(error)]
+        other = [n for n, t in before.items() if n in state and state[n].shape != t.shape]
+        other = [n for n in other if f" {n}:" in str(error)]
         if not other:
             network.load_state_dict(before)
             raise DoesNotFit(f"weights {source} do not fit {type(network).__name__}: {error}") from error
-        shapes = [f"{n} {list(state[n].shape)} in the file, {list(before[n].shape)} in the network" for n in other]
+        shapes = [
+            f"{n} {list(state[n].shape)} in the file, {list(before[n].shape)} in the network" for n in other
+        ]
         rest = {name: value for name, value in state.items() if name not in other}
         result = network.load_state_dict(rest | {n: before[n] for n in other}, strict=False)
     missing, unexpected = list(result.missing_keys), list(result.unexpected_keys)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -132,10 +133,11 @@ class SwinIR(nn.Module):
             nn.init.trunc_normal_(self.absolute_pos_embed, std=0.02)
         self.resolution = resolution
         self.pos_drop = nn.Dropout(drop_rate)
-        drops = torch.linspace(0, drop_path_rate, sum(depths)).split(list(depths))
+        count = sum(depths)
+        drops = iter([drop_path_rate * index / max(count - 1, 1) for index in range(count)])
         self.layers = nn.ModuleList(
-            RSTB(settings, heads, [float(d) for d in part], use_checkpoint, resi_connection)
-            for heads, part in zip(num_heads, drops, strict=True)
+            RSTB(settings, heads, list(itertools.islice(drops, depth)), use_checkpoint, resi_connection)
+            for heads, depth in zip(num_heads, depths, strict=True)
         )
         self.norm = norm_layer(embed_dim)
         self.conv_after_body = residual_conv(embed_dim, resi_connection)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -35,6 +36,20 @@ class Parsed:
     thoughts: str
 
 
+@dataclass(frozen=True)
+class Example:
+    """What an example of the form is made of.
+
+    Attributes:
+        weights: numbers to show.
+        draw: moves to show are drawn, anew for each decision: small models copy the example, and a constant one
+            would lead them the same way each time.
+    """
+
+    weights: Weights
+    draw: random.Random
+
+
 class Format(Protocol):
     """One form of answers."""
 
@@ -48,8 +63,8 @@ class Format(Protocol):
         """
         ...
 
-    def describe(self, previous: Weights, bounds: Bounds, example: Weights | None) -> str:
-        """The form in words, for a prompt; with ``example`` shown on these weights."""
+    def describe(self, previous: Weights, bounds: Bounds, example: Example | None) -> str:
+        """The form in words, for a prompt; with an example where one is given."""
         ...
 
     def parse(self, text: str, previous: Weights, bounds: Bounds) -> Parsed:
@@ -73,7 +88,9 @@ def checked(values: Mapping[str, float], previous: Weights) -> Weights:
     """
     for name, value in values.items():
         if not math.isfinite(value) or not 0 <= value <= LARGEST:
-            raise Refused(f"The weight of {name} must be a finite number from 0 to {LARGEST:g}; found {value}.")
+            raise Refused(
+                f"The weight of {name} must be a finite number from 0 to {LARGEST:g}; found {value}."
+            )
     if not any(values.values()):
         raise Refused("At least one weight must be above 0; found all of them 0.")
     return Weights.of({name: values[name] for name in previous.names}, keep=previous)

@@ -51,6 +51,8 @@ def full(view: View, shown: Shown, last: int | None) -> str:
     if rest[0].parent is None:
         lines.append(_first(view, shown, states.path))
         rest = rest[2:]
+    else:
+        lines.append(f"Feedback. Weights are in the order {', '.join(view.trajectory.initial.names)}.")
     lines += [_stage(view, shown, state) for state in rest]
     if states.undone:
         lines.append("Tried and undone (training went back to an earlier step):")
@@ -89,13 +91,16 @@ def _step(view: View, state: State) -> int:
 def _first(view: View, shown: Shown, path: Sequence[State], opening: str = "Feedback. ") -> str:
     names = ", ".join(view.trajectory.initial.names)
     weights = view.trajectory.weights_at(path[1].id) if len(path) > 1 else view.trajectory.initial
+    which = "initial weights" if weights == view.trajectory.initial else "first weights"
     text = (
-        f"{opening}The initial weights of {names} are {weight_numbers(weights)}. "
+        f"{opening}The {which} of {names} are {weight_numbers(weights)}. "
         f"The {shown.noun} {shown.of} before training is {shown.values(path[0])}."
     )
     text += _words(shown, path[0])
     if len(path) > 1:
-        text += f" After the first {view.stage_iterations} steps it is {shown.values(path[1])}." + _words(shown, path[1])
+        text += f" After the first {view.stage_iterations} steps it is {shown.values(path[1])}." + _words(
+            shown, path[1]
+        )
     return text
 
 
@@ -103,7 +108,8 @@ def _stage(view: View, shown: Shown, state: State) -> str:
     weights = weight_numbers(view.trajectory.weights_at(state.id))
     return (
         f"Step {_step(view, state)} weights: {weights}. "
-        f"The {shown.noun} {shown.of} after training with them is {shown.values(state)}." + _words(shown, state)
+        f"The {shown.noun} {shown.of} after training with them is {shown.values(state)}."
+        + _words(shown, state)
     )
 
 
@@ -111,7 +117,10 @@ def _undone(view: View, shown: Shown, state: State) -> str:
     assert state.parent is not None
     before = shown.values(view.trajectory.states[state.parent])
     weights = weight_numbers(view.trajectory.weights_at(state.id))
-    return f"At step {_step(view, state)} weights {weights} changed the {shown.noun} from {before} to {shown.values(state)}."
+    after = shown.values(state)
+    return (
+        f"At step {_step(view, state)} weights {weights} changed the {shown.noun} from {before} to {after}."
+    )
 
 
 def _words(shown: Shown, state: State) -> str:
@@ -132,7 +141,10 @@ def _extremes(view: View, shown: Shown, metric: str, named: bool, states: Sequen
     ends = (min(found, key=lambda x: key(x[0])), max(found, key=lambda x: key(x[0])))
     words = ("best", "worst")
     if not named or direction_of(view, metric) is None:
-        ends, words = (min(found, key=lambda x: x[0]), max(found, key=lambda x: x[0])), ("smallest", "largest")
+        ends, words = (
+            (min(found, key=lambda x: x[0]), max(found, key=lambda x: x[0])),
+            ("smallest", "largest"),
+        )
     return [
         f"The {word} {shown.label(metric)} is {score(value)}, with the weights "
         f"{weight_numbers(view.trajectory.weights_at(state.id))} from step {_step(view, state)} on."
@@ -147,4 +159,5 @@ def _trend(shown: Shown, metric: str, path: Sequence[State]) -> str:
         return ""
     slope = (values[-1] - values[0]) / (len(values) - 1)
     word = "rose" if slope > 0 else "fell"
-    return f"Over the last {len(values) - 1} stages the {shown.label(metric)} {word} by {number(abs(slope), 4)} a stage."
+    size = number(abs(slope), 4)
+    return f"Over the last {len(values) - 1} stages the {shown.label(metric)} {word} by {size} a stage."

@@ -8,7 +8,7 @@ from typing import Any
 
 from lossagent.agents.anchor import movable
 from lossagent.agents.llm.flat import by_name, key, refuse_thoughts_as_name, split, string_rule
-from lossagent.agents.llm.formats import LARGEST, TOKENS_PER_LOSS, Parsed, literal, mean_moves
+from lossagent.agents.llm.formats import LARGEST, TOKENS_PER_LOSS, Example, Parsed, literal, mean_moves
 from lossagent.agents.llm.text import number
 from lossagent.chat.base import AnswerFormat
 from lossagent.errors import Refused
@@ -63,7 +63,7 @@ class Moves:
         grammar = f'root ::= {start} string {" ".join(pairs)} "}}"\n{string_rule(self.thoughts_limit)}'
         return AnswerFormat("moves", schema, grammar, max_tokens + TOKENS_PER_LOSS * len(offered))
 
-    def describe(self, previous: Weights, bounds: Bounds, example: Weights | None) -> str:
+    def describe(self, previous: Weights, bounds: Bounds, example: Example | None) -> str:
         """Keys, moves and what they do."""
         offered = self.offered(previous, bounds)
         keys = "; ".join(f"{key(n)}: {' or '.join(key(m) for m in moves)}" for n, moves in offered.items())
@@ -78,7 +78,10 @@ class Moves:
             text += f" {', '.join(stays)} stays as it is."
         if example is None:
             return text
-        shown = ", ".join(f'{key(n)}: "keep"' for n in offered)
+        shown = ", ".join(
+            f"{key(n)}: {key(example.draw.choice([m for m in moves if m != 'off']))}"
+            for n, moves in offered.items()
+        )
         return f'{text} For example: {{"thoughts": "why", {shown}}}'
 
     def parse(self, text: str, previous: Weights, bounds: Bounds) -> Parsed:
@@ -89,7 +92,9 @@ class Moves:
         for name, value in by_name(rest, tuple(offered)).items():
             move = value.strip().lower() if isinstance(value, str) else str(value)[:40]
             if move not in offered[name]:
-                raise Refused(f"The move of {name} must be one of {', '.join(offered[name])}; found {move[:40]!r}.")
+                raise Refused(
+                    f"The move of {name} must be one of {', '.join(offered[name])}; found {move[:40]!r}."
+                )
             before = magnitudes[name]
             if move == "raise":
                 magnitudes[name] = max(before, min(before * self.step, LARGEST))

@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from lossagent.agents.llm.flat import by_name, key, refuse_thoughts_as_name, split, string_rule
-from lossagent.agents.llm.formats import LARGEST, TOKENS_PER_LOSS, Parsed, checked, literal, mean_numbers, number_rule
+from lossagent.agents.llm.formats import (
+    LARGEST,
+    TOKENS_PER_LOSS,
+    Example,
+    Parsed,
+    checked,
+    literal,
+    mean_numbers,
+    number_rule,
+)
 from lossagent.agents.llm.text import number
 from lossagent.chat.base import AnswerFormat
 from lossagent.errors import Refused
@@ -32,7 +41,11 @@ class Numbers:
         properties: dict[str, Any] = {"thoughts": {"type": "string", "maxLength": self.thoughts_limit}}
         for name in previous.names:
             high = bounds.box(name)[1]
-            properties[name] = {"type": "number", "minimum": 0, "maximum": high if math.isfinite(high) else LARGEST}
+            properties[name] = {
+                "type": "number",
+                "minimum": 0,
+                "maximum": high if math.isfinite(high) else LARGEST,
+            }
         schema = {
             "type": "object",
             "properties": properties,
@@ -49,7 +62,7 @@ class Numbers:
         )
         return AnswerFormat("json", schema, grammar, max_tokens + TOKENS_PER_LOSS * len(previous.names))
 
-    def describe(self, previous: Weights, bounds: Bounds, example: Weights | None) -> str:
+    def describe(self, previous: Weights, bounds: Bounds, example: Example | None) -> str:
         """The object's keys."""
         del bounds
         keys = ", ".join(json.dumps(n, ensure_ascii=False) for n in previous.names)
@@ -57,7 +70,7 @@ class Numbers:
         text += "each with a number >= 0."
         if example is None:
             return text
-        shown = ", ".join(f"{key(n)}: {number(example[n], 5)}" for n in previous.names)
+        shown = ", ".join(f"{key(n)}: {number(example.weights[n], 5)}" for n in previous.names)
         return f'{text} For example: {{"thoughts": "why", {shown}}}'
 
     def parse(self, text: str, previous: Weights, bounds: Bounds) -> Parsed:
@@ -71,7 +84,9 @@ class Numbers:
             try:
                 values[name] = float(value)
             except OverflowError:
-                raise Refused(f"The weight of {name} must be a finite number; found one of hundreds of digits.") from None
+                raise Refused(
+                    f"The weight of {name} must be a finite number; found one of many digits."
+                ) from None
         return Parsed(checked(values, previous), thoughts)
 
     def average(self, answers: Sequence[Weights], previous: Weights) -> Weights:

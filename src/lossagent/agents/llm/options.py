@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class EvidenceOptions(BaseModel):
@@ -31,6 +31,12 @@ class EvidenceOptions(BaseModel):
     ceiling: bool = True
     losses: bool = True
     health: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:  # noqa: ANN401  (raw YAML)
+        """``evidence: false`` and ``evidence: true`` stand for all switches."""
+        return dict.fromkeys(cls.model_fields, value) if isinstance(value, bool) else value
 
     @classmethod
     def none(cls) -> EvidenceOptions:
@@ -79,8 +85,12 @@ class LLMOptions(BaseModel):
     max_tokens: int = Field(default=256, ge=16, le=8192)
 
     @classmethod
-    def paper(cls) -> LLMOptions:
+    def paper(cls) -> Self:
         """The paper's agent (section 3.4, appendix A.3), one question an image [inferred from its numbers]."""
         return cls(
-            query="per_image", answer="pattern", constrain=False, evidence=EvidenceOptions.none(), max_tokens=512
+            query="per_image",
+            answer="pattern",
+            constrain=False,
+            evidence=EvidenceOptions.none(),
+            max_tokens=512,
         )

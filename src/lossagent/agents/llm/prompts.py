@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from lossagent.agents.base import View
-from lossagent.agents.llm import history
 from lossagent.agents.llm.evidence import evidence, losses
-from lossagent.agents.llm.formats import Format
+from lossagent.agents.llm.formats import Example, Format
+from lossagent.agents.llm.history import full, summary
 from lossagent.agents.llm.options import LLMOptions
 from lossagent.agents.llm.scores import aims, directions, shown
 from lossagent.agents.llm.text import number, quoted, score
@@ -50,7 +50,7 @@ def historical(view: View, options: LLMOptions, image: str | None, short: bool =
     """
     sees, named = shown(view, image), options.direction != "all_off"
     last = None if options.history == "all" else options.history
-    told = history.summary(view, sees, named) if short else history.full(view, sees, last)
+    told = summary(view, sees, named) if short else full(view, sees, last)
     return "\n".join(p for p in (told, evidence(view, sees, options.evidence, named)) if p)
 
 
@@ -63,27 +63,36 @@ def needs(view: View, options: LLMOptions, form: Format, image: str | None) -> s
     """
     clear, sees = options.direction != "all_off", shown(view, image)
     previous, bounds = view.previous, view.bounds
-    example = view.trajectory.initial if options.example else None
     goal = f"Your ultimate goal is to help the model {aims(view, clear)}"
     if len(sees.metrics) == 1 and view.goal.targets:
         goal += " (which means better images)"
     rules = [
-        form.describe(previous, bounds, example),
+        form.describe(previous, bounds, example_for(view, options)),
         f"{goal}.",
-        "Where the history is not enough to decide, you may change the weights at random by a small amount, up or down.",
+        "Where the history is not enough to decide, you may change the weights at random by a small amount, "
+        "up or down.",
     ]
     rules += [_limit(view, c) for c in view.goal.constraints]
     if wish := _wish(view):
         rules.append(wish)
     if bounds.trust is not None and options.answer != "moves":
-        rules.append(f"Each weight may change by a factor of {number(bounds.trust, 4)} at most; more is cut off.")
+        rules.append(
+            f"Each weight may change by a factor of {number(bounds.trust, 4)} at most; more is cut off."
+        )
     if bounds.frozen and options.answer != "moves":
-        rules.append(f"These weights stay as they are: {', '.join(n for n in previous.names if n in bounds.frozen)}.")
+        rules.append(
+            f"These weights stay as they are: {', '.join(n for n in previous.names if n in bounds.frozen)}."
+        )
     opening = (
         "From all weights and feedback above, and from what you know about these losses, choose new loss weights for "
         f"the next {view.stage_iterations} steps. Follow these rules:"
     )
     return "\n".join([opening, *(f"{i}. {rule}" for i, rule in enumerate(rules, 1))])
+
+
+def example_for(view: View, options: LLMOptions) -> Example | None:
+    """The initial weights, as in the paper, and moves drawn for this decision."""
+    return Example(view.trajectory.initial, view.rng("example")) if options.example else None
 
 
 def _wish(view: View) -> str:
@@ -100,7 +109,11 @@ def _limit(view: View, constraint: Constraint) -> str:
     base = start.mean(constraint.metric) if start is not None else None
     if constraint.relative_to == "start" and base is not None:
         return f"{constraint.metric} must stay {side} {score(base + value)} over all images."
-    origin = {"absolute": "", "start": " of its value before training", "fixed": " of the run with fixed weights"}
+    origin = {
+        "absolute": "",
+        "start": " of its value before training",
+        "fixed": " of the run with fixed weights",
+    }
     word = "" if constraint.relative_to == "absolute" else f"{value:+g} relative to that"
     if constraint.relative_to == "absolute":
         return f"{constraint.metric} must stay {side} {score(value)} over all images."

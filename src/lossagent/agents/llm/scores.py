@@ -28,14 +28,14 @@ class Shown:
 
     @property
     def of(self) -> str:
-        """"of the image" or "over 10 images"."""
+        """ "of the image" or "over 10 images"."""
         if self.image is not None:
             return "of the image"
         return "of the image" if self.images == 1 else f"over {self.images} images"
 
     @property
     def noun(self) -> str:
-        """"score" or "mean score"."""
+        """ "score" or "mean score"."""
         return "score" if self.image is not None or self.images == 1 else "mean score"
 
     def label(self, metric: str) -> str:

@@ -46,3 +46,9 @@ def plain(text: str, limit: int) -> str:
 
 def _hidden(character: str) -> bool:
     return unicodedata.category(character).startswith("C")
+
+
+def echo(text: str, limit: int) -> str:
+    """A model's own answer, to be shown to it again: neutralised as :func:`quoted` does, but for double quotes."""
+    line = '"'.join(quote(part, limit) for part in text[: 4 * limit].split('"'))
+    return line if len(line) <= limit else line[: limit - 1] + "…"

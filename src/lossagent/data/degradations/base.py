@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
 
 
+@runtime_checkable
 class Degradation(Protocol):
     """Makes the input of a restorer from a clean photograph. All randomness comes from the generator given."""
 

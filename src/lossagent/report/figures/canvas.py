@@ -70,12 +70,14 @@ def panel(wide: bool = False) -> tuple[Drawing, Axes]:
     return drawing, axes
 
 
-def legend(axes: Axes, columns: int = 2) -> None:
-    """A legend above the axes, where no curve can run into it."""
+def legend(axes: Axes, courses: Sequence[Course], columns: int = 3) -> None:
+    """A legend above the axes, where no curve can run into it; runs first, in their order."""
     handles, labels = axes.get_legend_handles_labels()
     if not handles:
         return
-    unique = dict(zip(labels, handles, strict=True))
+    found = dict(zip(labels, handles, strict=True))
+    order = [c.style.label for c in courses if c.style.label in found]
+    unique = {label: found[label] for label in dict.fromkeys([*order, *found])}
     axes.legend(
         list(unique.values()),
         list(unique),

@@ -44,7 +44,7 @@ def _panel(courses: Sequence[Course], name: str, title: str, read: Read) -> Figu
     if not told:
         return None
     _frame(axes)
-    legend(axes, 3)
+    legend(axes, courses)
     return finish(drawing, name, title, f"{title} over the iterations spent, smoothed. {' '.join(told)}")
 
 
@@ -87,12 +87,12 @@ def _curves(course: Course, read: Read) -> Iterator[tuple[int, Curve]]:
 def smoothed(
     values: np.ndarray[tuple[int], np.dtype[np.float64]],
 ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """A centred running mean over about a sixth of a stage, shorter at its ends: no value leaks between stages."""
+    """A running mean over about a sixth of a stage, cut at its ends: no value leaks between stages."""
     half = max(1, len(values) // 12)
     sums = np.concatenate([[0.0], np.cumsum(values)])
     at = np.arange(len(values))
-    reach = np.minimum(np.minimum(at, len(values) - 1 - at), half)
-    return (sums[at + reach + 1] - sums[at - reach]) / (2 * reach + 1)
+    first, after = np.maximum(at - half, 0), np.minimum(at + half + 1, len(values))
+    return (sums[after] - sums[first]) / (after - first)
 
 
 def _frame(axes: Axes) -> None:

@@ -23,10 +23,10 @@ def _panel(courses: Sequence[Course], metric: MetricInfo) -> Figure | None:
     told = [t for c in reversed(courses) if (t := _draw(axes, c, metric.name, metric)) is not None]
     if not told:
         return None
-    if (ceiling := _ceiling(courses[0], metric.name)) is not None:
+    if metric.ceiling and (ceiling := _ceiling(courses[0], metric.name)) is not None:
         axes.axhline(ceiling, color=TRUTH, linewidth=1.1, dashes=(1, 2), label="ground truth")
         told.append(f"Ground truth: {plain(ceiling, metric.places(ceiling))}.")
-    legend(axes, 3)
+    legend(axes, courses)
     part = "objective" if metric.objective else "guard"
     title = f"{metric.name} {metric.arrow} ({part}, {metric.wanted})"
     alt = f"Mean {metric.name} on the feedback images over the iterations spent. {' '.join(told)}"

@@ -44,7 +44,7 @@ def _areas(course: Course, place: int) -> Figure | None:
     axes.set_xlim(edges[0], edges[-1])
     axes.set_ylabel("share of the gradient, %", color="#59636e", fontsize=9)
     axes.grid(visible=False)
-    legend(axes, 4)
+    legend(axes, (), columns=4)
     last = ", ".join(f"{n} {100 * columns[-1].get(n, 0.0):.0f} %" for n in colours)
     title = f"{course.style.label}: gradient share of each loss"
     alt = f"Stacked areas: share of each weighted loss in the gradient on the restored image. At the end {last}."

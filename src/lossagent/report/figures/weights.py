@@ -41,7 +41,7 @@ def _panel(courses: Sequence[Course], name: str, anchor: str | None) -> Figure:
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=9))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: compact(value)))
     axes.yaxis.set_minor_formatter(NullFormatter())
-    legend(axes, 3)
+    legend(axes, courses)
     what = f"weight of {name} ÷ weight of {anchor}" if anchor is not None else f"weight of {name}"
     alt = f"{what} over the iterations spent, log axis. " + " ".join(_told(c, name, anchor) for c in courses)
     return finish(drawing, f"weights-{name}", what, alt)

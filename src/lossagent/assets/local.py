@@ -15,6 +15,10 @@ DOWNLOAD_SLACK = 2048
 """Bytes by which a download may differ from its size in the table, which torchvision gives rounded."""
 
 
+State = Literal["ok", "unchecked", "missing", "damaged"]
+"""``ok``: here, its hash checked. ``unchecked``: here, of the right size."""
+
+
 @dataclass(frozen=True)
 class Status:
     """How an asset stands on this machine.
@@ -22,17 +26,17 @@ class Status:
     Attributes:
         asset: which.
         path: where it is, or where it belongs.
-        state: ``present`` (hash checked), ``unchecked`` (there, of the right size), ``missing`` or ``damaged``.
+        state: how it stands.
         detail: a remark, e.g. what is wrong.
     """
 
     asset: Asset
     path: Path
-    state: Literal["present", "unchecked", "missing", "damaged"]
+    state: State
     detail: str = ""
 
 
-def folder() -> Path:
+def cache() -> Path:
     """Where assets live: ``$LOSSAGENT_HOME/assets``, else ``~/.cache/lossagent/assets``."""
     home = os.environ.get("LOSSAGENT_HOME")
     return (Path(home).expanduser() if home else Path.home() / ".cache" / "lossagent") / "assets"
@@ -58,9 +62,13 @@ def locate(name: str, *, check: bool = False) -> Path:
     return found.path
 
 
-def verify(name: str) -> Status:
-    """Hashes an asset."""
-    return status(asset(name), hashed=True)
+def verify(name: str) -> State:
+    """Hashes an asset: ``ok``, ``missing`` or ``damaged``.
+
+    Raises:
+        UnknownName: no such asset.
+    """
+    return status(asset(name), hashed=True).state
 
 
 def status_table(*, hashed: bool = False) -> tuple[Status, ...]:
@@ -80,12 +88,12 @@ def sha256(path: Path) -> str:
 
 def status(entry: Asset, hashed: bool) -> Status:
     """How an entry stands; ``hashed`` reads the whole file."""
-    path = folder() / entry.file
+    path = cache() / entry.file
     if not path.is_file():
         return Status(entry, path, "missing", f"lossagent assets fetch {entry.name}")
     if wrong := difference(entry, path.stat().st_size, sha256(path) if hashed else None):
         return Status(entry, path, "damaged", wrong)
-    return Status(entry, path, "present" if hashed else "unchecked")
+    return Status(entry, path, "ok" if hashed else "unchecked")
 
 
 def difference(entry: Asset, size: int, digest: str | None) -> str:
@@ -103,13 +111,13 @@ def difference(entry: Asset, size: int, digest: str | None) -> str:
 
 def pin(entry: Asset) -> Path:
     """Where the whole hash is kept of an asset of which only the first digits are known beforehand."""
-    return folder() / f"{entry.file}.sha256"
+    return cache() / f"{entry.file}.sha256"
 
 
 def missing(entry: Asset) -> str:
     """How an asset gets to this machine, with and without a network."""
     return (
         f"asset {entry.name!r} ({entry.what}; {entry.size / 1e6:.0f} MB, licence: {entry.licence}) "
-        f"is not on this machine. Run: lossagent assets fetch {entry.name}. Without a network, put the file {entry.file} "
-        f"({entry.origin}) into {folder()}."
+        f"is not on this machine. Run: lossagent assets fetch {entry.name}. Without a network, put the file "
+        f"{entry.file} ({entry.origin}) into {cache()}."
     )
