@@ -1,6 +1,6 @@
 """NIQE of ten 512x512 images: ours against pyiqa's class, or against a plain loop written from the paper.
 
-    python benchmarks/niqe_speed.py [--images FOLDER] [--threads 2] [--repeats 3]
+    python benchmarks/niqe_speed.py [--images FOLDER] [--threads 2] [--repeats 5]
 
 The plain loop always runs: it is the yardstick of values (same pristine model, same rounding, one block after
 another). pyiqa (extra ``iqa``) is compared in time and value where it can be imported, with its own pristine model
@@ -114,7 +114,7 @@ def plain_niqe(image: np.ndarray) -> float:
 def pyiqa_niqe() -> Callable[[torch.Tensor], torch.Tensor] | None:
     """pyiqa's class with the published model, luma as ours; ``None`` where it cannot be imported."""
     try:
-        from pyiqa.archs.niqe_arch import NIQE as PyiqaNIQE
+        from pyiqa.archs import niqe_arch
     except ImportError:
         return None
     import scipy.io
@@ -124,7 +124,7 @@ def pyiqa_niqe() -> Callable[[torch.Tensor], torch.Tensor] | None:
         model = pristine()
         arrays = {"mu_prisparam": model.mean.numpy()[None], "cov_prisparam": model.covariance.numpy()}
         scipy.io.savemat(path, arrays)
-        return PyiqaNIQE(color_space="ycbcr", pretrained_model_path=path)
+        return niqe_arch.NIQE(color_space="ycbcr", pretrained_model_path=path)
 
 
 def best_of(repeats: int, run: Callable[[], object]) -> float:
@@ -141,7 +141,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=Path, help="folder of photographs of at least 512 px")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     images = photographs(arguments.images)
@@ -151,7 +151,7 @@ def main() -> int:
     values = ours(images).numpy()
     plain = np.array([plain_niqe(level) for level in levels])
     rows = [("lossagent", best_of(arguments.repeats, lambda: ours(images)), values)]
-    rows.append(("plain numpy/scipy loop", best_of(1, lambda: [plain_niqe(level) for level in levels]), plain))
+    rows.append(("plain numpy/scipy loop", best_of(arguments.repeats, lambda: [plain_niqe(level) for level in levels]), plain))
     foreign = pyiqa_niqe()
     if foreign is not None:
         with torch.no_grad():

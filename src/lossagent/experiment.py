@@ -218,7 +218,7 @@ def override(data: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any
     Raises:
         Refused: an override without "=", or a path through something that is no mapping.
     """
-    result: dict[str, Any] = yaml.safe_load(yaml.safe_dump(dict(data)))
+    result: dict[str, Any] = yaml.safe_load(yaml.safe_dump(dict(data), sort_keys=False))
     for text in overrides:
         path, separator, value = text.partition("=")
         if not separator or not path:

@@ -84,7 +84,7 @@ class Session:
                 tolerance=experiment.tolerance,
                 ceiling=parts.ceiling(),
                 loss_facts=parts.loss_facts,
-                guards=frozenset(experiment.guards),
+                guards=parts.guards,
             ),
             name=experiment.name,
             environment=environment.reproducibility(device),

@@ -58,7 +58,7 @@ def test_the_grammar_is_kept_and_the_seed_decides(model):
     assert first.finish == "stop"
     assert first.prompt_tokens == model.count_tokens(ask("next?"))
     assert first.completion_tokens > 0
-    others = {model.complete(ask("next?"), PATTERN, seed, 60.0).text for seed in range(4, 12)}
+    others = {model.complete(ask("next?"), PATTERN, seed, 60.0).text for seed in range(4, 8)}
     assert len(others) > 1
 
 
@@ -90,7 +90,8 @@ def test_a_long_prompt_is_refused_with_numbers(model):
 def test_the_deadline_holds_while_reading_and_while_writing(model):
     for question, cap in ((ask("score 7.05. " * 120), 24), (ask("Tell a long story."), 900)):
         begun = time.monotonic()
-        with pytest.raises(ChatFailed, match=r"no whole answer in 0\.4 s"):
+        # The second question may find the engine still busy with the last piece of the first one.
+        with pytest.raises(ChatFailed, match=r"(no whole answer in|still stopping .* after) 0\.4 s"):
             model.complete(question, AnswerFormat("pattern", None, None, max_tokens=cap), 1, 0.4)
         assert time.monotonic() - begun < 0.4 + 0.75
     assert model.complete(ask("next?"), PATTERN, 3, 60.0).text.startswith("L1:GAN=")

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
-from scipy import ndimage
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from lossagent.data import NamedImage, check_disjoint, demo_split, list_images, overlaps
 from lossagent.errors import Refused
 
 
-def scene(seed: int, side: int = 320) -> Image.Image:
-    """A made-up photograph: discs of all sizes over a soft ground, 1/f-like."""
+@lru_cache
+def scene(seed: int) -> Image.Image:
+    """A made-up photograph: discs of all sizes over a soft ground."""
     rng = np.random.default_rng(seed)
-    image = np.zeros((side, side, 3))
-    for width in (60, 20, 6):
-        layer = ndimage.gaussian_filter(rng.normal(size=(side, side, 3)), (width, width, 0))
-        image += layer / layer.std() * width
-    y, x = np.mgrid[:side, :side]
+    ground = Image.fromarray(rng.integers(60, 200, (6, 6, 3), dtype=np.uint8))
+    image = ground.resize((320, 320), Image.Resampling.BICUBIC)
+    draw = ImageDraw.Draw(image)
     for _ in range(150):
-        cy, cx = rng.uniform(0, side, 2)
-        inside = np.hypot(y - cy, x - cx) < rng.pareto(1.5) * 4 + 3
-        image[inside] = rng.normal(size=3) * 60
-    image = ndimage.gaussian_filter(image, (0.7, 0.7, 0))
-    return Image.fromarray(np.clip(image + 128, 0, 255).astype(np.uint8))
+        y, x = rng.uniform(0, 320, 2)
+        radius = rng.pareto(1.5) * 4 + 3
+        colour = tuple(int(v) for v in rng.integers(0, 256, 3))
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
+    return image.filter(ImageFilter.GaussianBlur(0.7))
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +84,8 @@ def test_parts_warn(photo, keep, kind):
 
 
 def test_different_photographs_pass(keep):
-    images = [keep(scene(seed), f"{seed}.png") for seed in range(1, 9)]
-    assert check_disjoint(images[:2], images[2:4], images[4:6], images[6:]) == []
+    images = [keep(scene(seed), f"{seed}.png") for seed in range(1, 7)]
+    assert check_disjoint(images[:2], images[2:4], images[4:5], images[5:]) == []
 
 
 def test_flat_images_pass(keep):
@@ -103,7 +103,7 @@ def test_declared_and_allowed_overlaps(photo, keep):
 
 
 def test_threads_do_not_change_the_answer(photo, keep):
-    images = [keep(scene(seed), f"{seed}.png") for seed in range(1, 4)] + [keep(photo, "a.png")]
+    images = [keep(scene(seed), f"{seed}.png") for seed in range(1, 3)] + [keep(photo, "a.png")]
     roles = {"train": images, "test": [keep(photo.crop((80, 80, 240, 240)), "b.png")]}
     assert overlaps(roles, workers=1) == overlaps(roles, workers=4) != []
 

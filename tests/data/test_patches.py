@@ -31,8 +31,9 @@ def equal(a, b) -> bool:
 
 
 def find(part: np.ndarray, whole: np.ndarray) -> list[tuple[int, int]]:
-    views = np.lib.stride_tricks.sliding_window_view(whole, part.shape)[:, :, 0]
-    return [(int(y), int(x)) for y, x in np.argwhere((views == part).all(axis=(2, 3, 4)))]
+    height, width = part.shape[:2]
+    corners = np.argwhere((whole == part[0, 0]).all(axis=2)).tolist()
+    return [(y, x) for y, x in corners if np.array_equal(whole[y : y + height, x : x + width], part)]
 
 
 def test_a_sample_depends_on_seed_and_index_only(photos):
@@ -92,7 +93,7 @@ def test_ready_made_pairs_are_cropped_together(tmp_path, photos):
 
 
 def test_batches_do_not_share_indices(photos):
-    made = sampler(photos)
+    made = sampler(photos[:2])
     batch = made.batch(3, 5, 4)
     assert batch.lq.shape == (4, 3, 8, 8)
     assert batch.hq.shape == (4, 3, 32, 32)

@@ -102,7 +102,7 @@ def test_options_that_a_metric_does_not_have_are_refused(name, options, message)
 
 
 def test_unknown_names_name_the_nearest():
-    with pytest.raises(UnknownName, match="Unknown metric 'niqee'. Did you mean 'niqe'"):
+    with pytest.raises(UnknownName, match=r"Unknown metric 'niqee'\. Did you mean 'niqe'"):
         create("niqee")
 
 

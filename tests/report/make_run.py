@@ -125,7 +125,11 @@ def scores_of(quality: float, images: int, prefix: str, seed: int = 0) -> dict[s
 
 
 def _settings(folder: Path, kind: str, stages: int) -> None:
-    agent = {"kind": "rollback", "agent": {"kind": kind, "format": "moves"}} if kind != "fixed" else {"kind": kind}
+    agent = (
+        {"kind": "rollback", "agent": {"kind": kind, "format": "moves"}}
+        if kind != "fixed"
+        else {"kind": kind}
+    )
     experiment = {
         "name": f"photographs-{kind}",
         "seed": 0,
@@ -145,7 +149,13 @@ def _settings(folder: Path, kind: str, stages: int) -> None:
         "agent": agent,
         "chat": {"kind": "embedded", "model": "SmolLM2-135M-Instruct"},
         "bounds": {"low": 1e-4, "high": 10.0, "trust": 4.0, "frozen": ["l1"], "switch": True},
-        "training": {"iterations": ITERATIONS, "stages": stages, "learning_rate": 4e-4, "ema": 0.97, "batch": 8},
+        "training": {
+            "iterations": ITERATIONS,
+            "stages": stages,
+            "learning_rate": 4e-4,
+            "ema": 0.97,
+            "batch": 8,
+        },
         "data": {"train": {"demo": "train"}, "feedback": {"demo": "feedback"}},
     }
     (folder / "experiment.yaml").write_text(yaml.safe_dump(experiment, sort_keys=False))
@@ -163,7 +173,8 @@ def _settings(folder: Path, kind: str, stages: int) -> None:
         },
         "image_sets": {
             "test": [
-                {"name": f"test{i:02d}", "sha256": "cd" * 32, "source": "scikit-image", "licence": "CC0"} for i in range(3)
+                {"name": f"test{i:02d}", "sha256": "cd" * 32, "source": "scikit-image", "licence": "CC0"}
+                for i in range(3)
             ]
         },
         "notices": ["The perceptual loss uses EfficientNet-Lite0 features, not VGG19."],
@@ -179,7 +190,9 @@ def _events(
     events: list[Event] = [
         Started(time=next(clock), run=folder.name, initial=INITIAL, stages=stages),
         Trained(time=next(clock), state=0, report=StageReport(iterations=60, seconds=9.0)),
-        Scored(time=next(clock), state=0, feedback=Feedback(scores=scores_of(0.0, images, "feed")), seconds=2.0),
+        Scored(
+            time=next(clock), state=0, feedback=Feedback(scores=scores_of(0.0, images, "feed")), seconds=2.0
+        ),
     ]
     for state, parent, weights, quality, adjusted in plan:
         keys: tuple[str, ...] = ()
@@ -191,8 +204,8 @@ def _events(
         proposed = Weights.of({**weights.values(), "gan": 0.9}) if "bounds" in adjusted else weights
         decision = Decision(
             author="initial" if state == 1 else kind, proposed=proposed, weights=weights, restart_from=parent,
-            thoughts=HOSTILE if asks and state == 2 else ("Raising the GAN weight lowered NIQE, so raise it again." if asks else ""),
-            adjusted_by=adjusted, exchanges=keys, asked=len(keys), failed=len(keys) - sum(_usable(len(keys), "fallback" in adjusted)),
+            thoughts=_thoughts(state) if asks else "", adjusted_by=adjusted, exchanges=keys, asked=len(keys),
+            failed=_usable(len(keys), "fallback" in adjusted).count(False),
         )  # fmt: skip
         report = StageReport(
             iterations=ITERATIONS, losses=dict.fromkeys(LOSSES, 0.1), seconds=16.0, waited=0.3,
@@ -205,11 +218,23 @@ def _events(
             Trained(time=next(clock), state=state, report=report),
             Scored(time=next(clock), state=state, feedback=scores, seconds=2.2),
         ]
-    events.append(Warned(time=next(clock), text="state 4, iteration 31: non-finite gradient; step skipped <i>."))
+    events.append(
+        Warned(time=next(clock), text="state 4, iteration 31: non-finite gradient; step skipped <i>.")
+    )
     if finished:
         best = max(plan, key=lambda p: p[3])[0] if plan else 0
-        events.append(Finished(time=next(clock), selected=best, rule="lowest mean NIQE on the selection set within constraints"))
+        events.append(
+            Finished(
+                time=next(clock),
+                selected=best,
+                rule="lowest mean NIQE on the selection set within constraints",
+            )
+        )
     return events
+
+
+def _thoughts(state: int) -> str:
+    return HOSTILE if state == 2 else "Raising the GAN weight lowered NIQE, so raise it again."
 
 
 def _usable(count: int, fallback: bool) -> list[bool]:
@@ -224,7 +249,8 @@ def _exchanges(folder: Path, state: int, weights: Weights, fallback: bool) -> tu
             key=f"pooled/{i}", author="SmolLM2-135M-Instruct",
             messages=(Message(role="system", content="You help to set loss weights. Lower is better. " * 12),
                       Message(role="user", content=f"State {state - 1}. </pre><script>bad()</script>")),
-            raw=HOSTILE if i == 0 else f"Weights: {weights}", problem=None if ok else "no weights in the answer: '<moves>'",
+            raw=HOSTILE if i == 0 else f"Weights: {weights}",
+            problem=None if ok else "no weights in the answer: '<moves>'",
             weights=weights if ok else None, prompt_tokens=400, completion_tokens=20, seconds=3.5,
         )
         for i, ok in enumerate(good)
@@ -261,7 +287,9 @@ def _evaluation(
     for p in plan:
         depth[p[0]] = depth[p[1]] + 1
     sets = {}
-    for seed, (name, count) in enumerate({"feedback": images, "selection": images, "test": 2 * images}.items(), 1):
+    for seed, (name, count) in enumerate(
+        {"feedback": images, "selection": images, "test": 2 * images}.items(), 1
+    ):
         rows = {
             label: {"state": s, "depth": depth[s], "scores": scores_of(quality[s], count, name[:4], seed)}
             for label, s in (("start", 0), ("selected", selected), ("last", last))
@@ -276,7 +304,9 @@ def _evaluation(
         rows["correlated-noise control"] = {"state": None, "depth": None, "scores": control}
         facts = {n: f.model_dump(mode="json") for n, f in FACTS.items()}
         sets[name] = {"images": list(rows["start"]["scores"]["niqe"]), "metrics": facts, "rows": rows}
-    (folder / "evaluation.json").write_text(json.dumps({"sets": sets, "overlap": ["feedback/baboon resembles test/mandrill."]}))
+    (folder / "evaluation.json").write_text(
+        json.dumps({"sets": sets, "overlap": ["feedback/baboon resembles test/mandrill."]})
+    )
 
 
 def _pictures(
@@ -291,7 +321,9 @@ def _pictures(
         _save(folder / "images/test/reference" / name, truth)
         _save(folder / "images/test/input" / name, truth[::4, ::4])
         for state, value in quality.items():
-            _save(folder / f"images/state-{state:04d}" / f"feed{index:02d}.png", restored(truth, value, state))
+            _save(
+                folder / f"images/state-{state:04d}" / f"feed{index:02d}.png", restored(truth, value, state)
+            )
         _save(folder / "images/reference" / f"feed{index:02d}.png", truth)
 
 
@@ -299,7 +331,9 @@ def photograph(index: int, height: int = 200, width: int = 300) -> np.ndarray:
     """A picture with edges, gradients and fine texture; float in [0, 1]."""
     y, x = np.mgrid[:height, :width] / 60.0
     rng = np.random.default_rng(index)
-    base = np.stack([0.5 + 0.3 * np.sin(x * (1 + c / 3) + index) * np.cos(y * (1.2 + index / 4)) for c in range(3)], -1)
+    base = np.stack(
+        [0.5 + 0.3 * np.sin(x * (1 + c / 3) + index) * np.cos(y * (1.2 + index / 4)) for c in range(3)], -1
+    )
     base += 0.18 * (np.sin(18 * x + 9 * y) > 0)[..., None] * (x > 2.4)[..., None]
     return np.clip(base + 0.09 * rng.standard_normal((height, width, 1)) * (y > 1.6)[..., None], 0, 1)
 

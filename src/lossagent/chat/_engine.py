@@ -34,7 +34,8 @@ class Generation:
         self._ended = threading.Event()
         self._server: Any = server
         self._request = request
-        threading.Thread(target=self._run, name="lossagent-llm", daemon=True).start()
+        # No daemon: a thread that returns from the engine into an interpreter that has ended aborts the process.
+        threading.Thread(target=self._run, name="lossagent-llm").start()
 
     def cancel(self) -> None:
         """Asks the engine to stop after the piece it is at."""
@@ -110,6 +111,9 @@ class Engine:
             raise ChatFailed(
                 f"the engine cannot load {file}: {error} Is it a whole GGUF file, and is there memory for it?"
             ) from None
+        # The server says that it is ready before its loop runs, and a server that is freed in between waits for its
+        # loop for ever. One token goes through the loop.
+        self._server.handle_completions({"prompt": "a", "max_tokens": 1, "cache_prompt": False})
         if not self.address.startswith("http://127.0.0.1:"):
             raise ChatFailed(f"the engine listens on {self.address} instead of 127.0.0.1; not used.")
 

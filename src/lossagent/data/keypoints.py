@@ -153,7 +153,7 @@ def _mirror() -> Float32[ndarray, "63"]:
 
 def _describe(patches: Float32[ndarray, "points 8 8"]) -> Float32[ndarray, "points 63"]:
     spectrum = np.asarray(fft.dctn(patches, axes=(1, 2), norm="ortho"), np.float32) * _weights()
-    flat = spectrum.reshape(len(patches), -1)[:, 1:]
+    flat = spectrum.reshape(len(patches), SIDE * SIDE)[:, 1:]
     return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-9)
 
 

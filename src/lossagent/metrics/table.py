@@ -103,7 +103,8 @@ def _lpips(backbone: Backbone) -> Factory:
 
 def _shifted_lpips(options: MetricOptions) -> Metric:
     options.only("shifted-lpips", frozenset({"backbone", "weights"}))
-    inside = LPIPSMetric(options.backbone or "alex", options.weights or "pretrained")
+    backbone: Backbone = options.backbone or "alex"
+    inside = LPIPSMetric(backbone, options.weights or "pretrained")
     return ShiftedPerceptual(
         inside, name="shifted-lpips", backbone=inside.backbone, published=inside.weights == "pretrained"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -64,17 +65,20 @@ def _cost(run: RunData, style: RunStyle) -> Cost:
     if not exchanges:
         completion = sum(e.tokens for e in answered)
     saving = [
-        seconds for r in reports for key, seconds in r.extra.items() if key.startswith("checkpoint") and "second" in key
+        seconds
+        for r in reports
+        for key, seconds in r.extra.items()
+        if key.startswith("checkpoint") and "second" in key
     ]
     return Cost(
         style=style,
         iterations=axis.total,
         rejected=sum(axis.end[s.id] - axis.begin[s.id] for s in states if axis.rejected(s.id)),
-        training=sum(r.seconds for r in reports),
-        waiting=sum(r.waited for r in reports),
-        scoring=sum(s.score_seconds for s in states),
-        model=sum(e.seconds for e in (answered or exchanges)),
-        checkpoints=sum(saving) if saving else None,
+        training=math.fsum(r.seconds for r in reports),
+        waiting=math.fsum(r.waited for r in reports),
+        scoring=math.fsum(s.score_seconds for s in states),
+        model=math.fsum(e.seconds for e in (answered or exchanges)),
+        checkpoints=math.fsum(saving) if saving else None,
         questions=len(answered) or len(exchanges),
         unusable=sum(not e.usable for e in answered) or sum(e.problem is not None for e in exchanges),
         prompt_tokens=prompt,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from lossagent.report.pictures import Pixels, Shown, Version, data_uri, jpeg, png
@@ -58,17 +59,14 @@ def _peak(shown: Shown) -> float:
     return float(_cut(_difference(shown), window).mean())
 
 
-def _difference(shown: Shown) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def _difference(shown: Shown) -> npt.NDArray[np.float64]:
     """Mean absolute difference of the reported version to the other versions, luma, in grey levels."""
     luma = np.asarray([0.299, 0.587, 0.114])
     ours = shown.role("reported")
     assert ours is not None
     ground = ours.pixels @ luma
     others = [v.pixels @ luma for v in shown.versions if v.role not in ("reported", "truth")]
-    total = np.zeros(ground.shape, dtype=np.float64)
-    for other in others:
-        total += np.abs(ground - other) / len(others)
-    return total
+    return np.mean([np.abs(ground - other) for other in others], axis=0)
 
 
 def windows(shown: Shown, count: int, side: int = SIDE) -> tuple[Window, ...]:
@@ -122,7 +120,9 @@ def crop_sheet(shown: Shown) -> CropSheet:
         )
     reported = shown.role("reported")
     assert reported is not None
-    return CropSheet(shown.name, shown.origin, data_uri(jpeg(reported.pixels, 420), "jpeg"), ZOOM, tuple(crops))
+    return CropSheet(
+        shown.name, shown.origin, data_uri(jpeg(reported.pixels, 420), "jpeg"), ZOOM, tuple(crops)
+    )
 
 
 def contact_sheet(images: Sequence[Shown]) -> bytes:

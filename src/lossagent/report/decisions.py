@@ -76,14 +76,21 @@ class Card:
 
 def cards(run: RunData, metrics: Mapping[str, MetricInfo]) -> tuple[Card, ...]:
     """The decisions of a run in order."""
-    texts = [t for one in run.exchanges.values() for e in one for t in (e.raw, *(m.content for m in e.messages)) if t]
+    texts = [
+        t
+        for one in run.exchanges.values()
+        for e in one
+        for t in (e.raw, *(m.content for m in e.messages))
+        if t
+    ]
     longest = max(400, min(8000, QUOTED // max(1, len(texts))))
     return tuple(_card(run, s, metrics, longest) for s in run.trajectory.states if s.decision is not None)
 
 
 def _card(run: RunData, state: State, metrics: Mapping[str, MetricInfo], longest: int) -> Card:
     decision = state.decision
-    assert decision is not None and state.parent is not None
+    assert decision is not None
+    assert state.parent is not None
     axis = timeline(run)
     before = run.trajectory.weights_at(state.parent)
     asked = run.exchanges.get(state.id, ())
@@ -114,7 +121,11 @@ def _changes(before: Weights, proposed: Weights, after: Weights) -> tuple[Change
     colours = loss_colours(after.names)
     rows: list[Change] = []
     for name in after.names:
-        was, now, wished = before[name] if name in before.names else 0.0, after[name], proposed.values().get(name, 0.0)
+        was, now, wished = (
+            before[name] if name in before.names else 0.0,
+            after[name],
+            proposed.values().get(name, 0.0),
+        )
         if was == now:
             arrow, factor = "=", "kept"
         elif was == 0 or now == 0:

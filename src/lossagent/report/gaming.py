@@ -38,6 +38,8 @@ class _Check:
 def findings(run: RunData, metrics: Mapping[str, MetricInfo]) -> tuple[Finding, ...]:
     """Every check of the selected state on every set, the gravest first; test sets before the others."""
     found: dict[tuple[Level, str], list[tuple[str, str]]] = {}
+    if run.last.id == 0:
+        return (Finding("unknown", "No stage was trained yet: there is nothing to check.", ()),)
     sets = sets_of(run)
     for name in sorted(sets, key=lambda n: ({"feedback": 2, "selection": 1}.get(n, 0), n)):
         for check in _checks(sets[name], metrics):
@@ -72,7 +74,9 @@ def _ceiling(truth: EvaluatedRow | None, chosen: EvaluatedRow, metric: MetricInf
     if ours is None or not metric.ceiling:
         return
     if top is None:
-        yield _Check("unknown", f"The ground truth has no {metric.name} score: no ceiling can be checked.", "")
+        yield _Check(
+            "unknown", f"The ground truth has no {metric.name} score: no ceiling can be checked.", ""
+        )
         return
     places = metric.places(top)
     figures = f"{plain(ours, places)} against {plain(top, places)} for the ground truth"
@@ -117,7 +121,11 @@ def _guard(start: EvaluatedRow, chosen: EvaluatedRow, metric: MetricInfo) -> Ite
     places = metric.places(was)
     figures = f"{plain(was, places)} → {plain(now, places)} ({signed(change.mean, places)})"
     if metric.gain(change.mean) < -(metric.unit or 0.0):
-        grid = "a regular grid may be forming in the images" if "lattice" in metric.name else "a guard moved the wrong way"
+        grid = (
+            "a regular grid may be forming in the images"
+            if "lattice" in metric.name
+            else "a guard moved the wrong way"
+        )
         yield _Check("caution", f"{metric.name} {'fell' if change.mean < 0 else 'rose'}: {grid}.", figures)
     else:
         yield _Check("clear", f"{metric.name} held, or moved the wanted way.", figures)

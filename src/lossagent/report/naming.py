@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lossagent.feedback import Direction
+from lossagent.feedback import Direction, Feedback
 from lossagent.report.numbers import digits
 from lossagent.report.palette import RunStyle, run_style
 from lossagent.report.reading import RunData, section
@@ -55,7 +55,9 @@ def metrics_of(runs: Sequence[RunData]) -> dict[str, MetricInfo]:
     """Every metric of the runs, targets of the first run's goal first, then guards in the order recorded."""
     targets = {str(t.get("metric")): t for t in goal_targets(runs[0])}
     guards = [str(g) for g in runs[0].experiment.get("guards") or ()]
-    seen = [m for run in runs for state in run.trajectory.scored for m in (state.feedback or _NONE).scores]
+    seen = [
+        m for run in runs for state in run.trajectory.scored for m in (state.feedback or Feedback()).scores
+    ]
     facts = {name: one for run in reversed(runs) for name, one in run.facts.items()}
     known = {*seen, *facts}
     order = dict.fromkeys([m for m in [*targets, *guards, *facts, *seen] if m in known])
@@ -72,13 +74,6 @@ def metrics_of(runs: Sequence[RunData]) -> dict[str, MetricInfo]:
         ceiling = fact is None or not fact.needs_reference
         result[name] = MetricInfo(name, direction, unit, name in targets, ceiling, details)
     return result
-
-
-class _Empty:
-    scores: dict[str, dict[str, float | None]] = {}  # noqa: RUF012  (never written)
-
-
-_NONE = _Empty()
 
 
 def goal_targets(run: RunData) -> list[dict[str, Any]]:

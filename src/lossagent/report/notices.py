@@ -14,7 +14,9 @@ def warnings_of(runs: Sequence[RunData]) -> tuple[tuple[str, tuple[str, ...]], .
     texts = [dict.fromkeys((*_training(run), *run.warnings, *run.missing)) for run in runs]
     shared = [t for t in texts[0] if len(runs) > 1 and all(t in one for one in texts)]
     found = [("Every run", tuple(shared))]
-    found += [(run.name, tuple(t for t in one if t not in shared)) for run, one in zip(runs, texts, strict=True)]
+    found += [
+        (run.name, tuple(t for t in one if t not in shared)) for run, one in zip(runs, texts, strict=True)
+    ]
     overlap = runs[0].evaluation.overlap if runs[0].evaluation is not None else ()
     if overlap:
         found.insert(0, ("Image sets", overlap))
@@ -42,7 +44,11 @@ def _training(run: RunData) -> tuple[str, ...]:
     texts: list[str] = []
     if resumed := sum(isinstance(e, Resumed) for e in run.events):
         texts.append(f"The run was interrupted and resumed {resumed} {'time' if resumed == 1 else 'times'}.")
-    texts += [f"State S{e.state} was told twice: {e.difference}." for e in run.events if isinstance(e, Retold) and e.difference]
+    texts += [
+        f"State S{e.state} was told twice: {e.difference}."
+        for e in run.events
+        if isinstance(e, Retold) and e.difference
+    ]
     reports = [(s.id, s.report) for s in trained(run) if s.report is not None]
     total = sum(r.iterations for _, r in reports)
     skipped = sum(r.skipped for _, r in reports)

@@ -15,7 +15,14 @@ from lossagent.errors import Refused
 from lossagent.report.costs import clock, costs_of
 from lossagent.report.crops import chosen, contact_sheet, crop_sheet
 from lossagent.report.decisions import cards
-from lossagent.report.figures import Figure, courses, loss_figures, score_figures, share_figures, weight_figures
+from lossagent.report.figures import (
+    Figure,
+    courses,
+    loss_figures,
+    score_figures,
+    share_figures,
+    weight_figures,
+)
 from lossagent.report.gaming import findings, verdict
 from lossagent.report.headline import headline
 from lossagent.report.naming import fixed_run, metrics_of, styles_of
@@ -88,6 +95,8 @@ def _context(
     if best:
         files["crops.png"] = contact_sheet(best)
     context: Context = {
+        "css": Markup(_file("style.css")),
+        "script": Markup(_file("page.js")),
         "title": title or main.name,
         "run": main,
         "runs": list(zip(runs, styles, strict=True)),
@@ -135,8 +144,6 @@ def _environment() -> jinja2.Environment:
     environment.filters["clock"] = clock
     environment.filters["compact"] = compact
     environment.filters["figure"] = _figure
-    environment.globals["css"] = Markup(_file("style.css"))  # noqa: S704  (our own file)
-    environment.globals["script"] = Markup(_file("page.js"))  # noqa: S704  (our own file)
     return environment
 
 

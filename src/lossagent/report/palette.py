@@ -9,10 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 RUN_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#AA4499", "#8C6D00", "#56B4E9")
-RUN_DASHES: tuple[str | tuple[int, tuple[float, ...]], ...] = ("-", (0, (5, 2)), (0, (1.2, 1.6)), "-.", ":", "--")
+RUN_DASHES: tuple[str | tuple[int, tuple[float, ...]], ...] = (
+    "-",
+    (0, (5.0, 2.0)),
+    (0, (1.2, 1.6)),
+    "-.",
+    ":",
+    "--",
+)
 RUN_MARKERS = ("o", "s", "^", "D", "v", "P")
 LOSS_COLOURS = ("#332288", "#DDAA33", "#117733", "#88CCEE", "#CC6677", "#44AA99", "#999933", "#882255")
 INK, MUTED, FAINT, TRUTH = "#1f2328", "#59636e", "#b6bdc5", "#000000"
+UNDONE, UNDONE_LABEL = "#8b949e", "undone by rollback"
 
 
 @dataclass(frozen=True)

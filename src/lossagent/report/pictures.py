@@ -115,12 +115,10 @@ def data_uri(content: bytes, kind: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
-def png(pixels: Pixels, palette: bool = False) -> bytes:
-    """A PNG, lossless unless ``palette`` is set (line drawings in 128 colours: a third of the size)."""
+def png(pixels: Pixels) -> bytes:
+    """A PNG, lossless."""
     buffer = io.BytesIO()
-    image = Image.fromarray(pixels)
-    image = image.quantize(128, dither=Image.Dither.NONE) if palette else image
-    image.save(buffer, format="PNG", optimize=True)
+    Image.fromarray(pixels).save(buffer, format="PNG", compress_level=6)
     return buffer.getvalue()
 
 

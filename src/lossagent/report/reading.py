@@ -18,7 +18,6 @@ from lossagent.feedback import MetricFacts
 from lossagent.runs import read_lines
 from lossagent.trajectory import EVENTS, AnyEvent, Exchange, State, Trajectory, Warned
 
-
 Line = TypeVar("Line", bound=BaseModel)
 
 

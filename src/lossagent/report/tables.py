@@ -169,7 +169,7 @@ def _sources(name: str, runs: Sequence[RunData], styles: Sequence[RunStyle]) -> 
     order = sorted(range(len(runs)), key=lambda i: (not is_fixed(runs[i]), i))
     for i in order:
         yield from _run_rows(name, runs[i], styles[i], runs[i] is main, fixed)
-        if runs[i] is fixed:
+        if fixed is not None and runs[i] is fixed:
             yield from _same_depth(name, main, fixed, styles[i])
     for label, kind, note in (
         (GROUND_TRUTH, "truth", "a ceiling: beyond it the metric no longer means what it should"),
@@ -189,7 +189,9 @@ def _run_rows(
     for label, row in rows.items():
         if label in ("start", GROUND_TRUTH, CONTROL) or (same and label == "last"):
             continue
-        title = "selected = last" if same and label == "selected" else label
+        if run.last.id == 0 and row.state == 0:  # nothing was trained: there is no state but the start
+            continue
+        title = "selected\u00a0=\u00a0last" if same and label == "selected" else label
         against = others.get(label if label in _OWN else "selected")
         deep = row_at_depth(fixed, name, row.depth) if fixed not in (None, run) and row.depth else None
         if deep is not None and against is not None and deep.state == against.state:
@@ -254,7 +256,5 @@ def _text(difference: Difference, metric: MetricInfo, intervals: bool) -> Versus
     if intervals and difference.low is not None and difference.high is not None:
         interval = f"[{signed(difference.low, places)}, {signed(difference.high, places)}]"
     elif intervals:
-        interval = (
-            f"not estimable ({difference.images} {'image' if difference.images == 1 else 'images'})"
-        )
+        interval = f"not estimable ({difference.images} {'image' if difference.images == 1 else 'images'})"
     return Versus(signed(difference.mean, places), interval, difference.verdict(metric.direction))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from lossagent.agents.base import Recall, View
 from lossagent.agents.llm.formats import LONGEST, Format
+from lossagent.agents.llm.history import SUMMARISED
 from lossagent.agents.llm.moves import Moves
 from lossagent.agents.llm.numbers import Numbers
 from lossagent.agents.llm.options import LLMOptions
@@ -162,13 +163,15 @@ class LLM:
 
     def _summarised(self, view: View, exchange: Exchange) -> bool:
         """Read off the record, since another model may count other tokens in a replay."""
+        if len(exchange.messages) < 2 or SUMMARISED not in exchange.messages[1].content:
+            return False
         return exchange.messages[:2] == self.prompts(view, exchange.image, short=True)
 
     def _correction(self, view: View, last: Exchange | None) -> tuple[Message, ...]:
         """The unusable answer and what was wrong with it; nothing where no words came."""
         if last is None or not last.raw or not (said := echo(last.raw, 600)):
             return ()
-        form = self.form.describe(view.previous, view.bounds, example_for(view, self.options))
+        form = self.form.describe(view.previous, view.bounds, example_for(view, self.options, last.image))
         text = f"That answer could not be used: {quoted(last.problem or '', 400)} Please answer again. {form}"
         return Message(role="assistant", content=said), Message(role="user", content=text)
 

@@ -6,7 +6,7 @@ import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from lossagent.agents.llm.text import plain
 from lossagent.chat.base import AnswerFormat
@@ -42,7 +42,7 @@ class Example:
 
     Attributes:
         weights: numbers to show.
-        draw: moves to show are drawn, anew for each decision: small models copy the example, and a constant one
+        draw: moves to show are drawn, anew for each question: small models copy the example, and a constant one
             would lead them the same way each time.
     """
 
@@ -50,6 +50,7 @@ class Example:
     draw: random.Random
 
 
+@runtime_checkable
 class Format(Protocol):
     """One form of answers."""
 

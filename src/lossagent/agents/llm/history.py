@@ -12,6 +12,7 @@ from lossagent.trajectory import State
 
 REMARKS = 3
 """Remarks shown of one state; how many more there were is said."""
+SUMMARISED = "is too long to print; this is its summary."
 RECENT = 3
 """Latest stages that a summary shows."""
 
@@ -68,7 +69,7 @@ def summary(view: View, shown: Shown, named: bool) -> str:
         named: whether best and worst may be told by their names, which gives the direction away.
     """
     path, undone = printed(view, None).path, printed(view, None).undone
-    lines = [f"Feedback. The history of {len(path) - 1} stages is too long to print; this is its summary."]
+    lines = [f"Feedback. The history of {len(path) - 1} stages {SUMMARISED}"]
     lines.append(_first(view, shown, path[:2], ""))
     for metric in shown.metrics:
         lines += _extremes(view, shown, metric, named, (*path[1:], *undone))

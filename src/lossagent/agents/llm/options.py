@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -85,7 +85,7 @@ class LLMOptions(BaseModel):
     max_tokens: int = Field(default=256, ge=16, le=8192)
 
     @classmethod
-    def paper(cls) -> Self:
+    def paper(cls) -> LLMOptions:
         """The paper's agent (section 3.4, appendix A.3), one question an image [inferred from its numbers]."""
         return cls(
             query="per_image",

@@ -67,7 +67,7 @@ def needs(view: View, options: LLMOptions, form: Format, image: str | None) -> s
     if len(sees.metrics) == 1 and view.goal.targets:
         goal += " (which means better images)"
     rules = [
-        form.describe(previous, bounds, example_for(view, options)),
+        form.describe(previous, bounds, example_for(view, options, image)),
         f"{goal}.",
         "Where the history is not enough to decide, you may change the weights at random by a small amount, "
         "up or down.",
@@ -90,9 +90,9 @@ def needs(view: View, options: LLMOptions, form: Format, image: str | None) -> s
     return "\n".join([opening, *(f"{i}. {rule}" for i, rule in enumerate(rules, 1))])
 
 
-def example_for(view: View, options: LLMOptions) -> Example | None:
-    """The initial weights, as in the paper, and moves drawn for this decision."""
-    return Example(view.trajectory.initial, view.rng("example")) if options.example else None
+def example_for(view: View, options: LLMOptions, image: str | None) -> Example | None:
+    """The initial weights, as in the paper, and moves drawn for this question."""
+    return Example(view.trajectory.initial, view.rng(f"example/{image}")) if options.example else None
 
 
 def _wish(view: View) -> str:

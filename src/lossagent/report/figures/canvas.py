@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -54,9 +55,11 @@ def courses(runs: Sequence[RunData], styles: Sequence[RunStyle]) -> tuple[Course
 
 def panel(wide: bool = False) -> tuple[Drawing, Axes]:
     """An empty figure with one pair of axes in the house style."""
-    drawing = Drawing(figsize=(SIZE[0] * 2, SIZE[1]) if wide else SIZE, dpi=DPI, layout="constrained")
+    drawing = Drawing(figsize=(SIZE[0] * 2, SIZE[1]) if wide else SIZE, dpi=DPI)
     FigureCanvasAgg(drawing)
     axes = drawing.add_subplot()
+    # Fixed margins: the panels of a row line up, and no layout has to be solved.
+    drawing.subplots_adjust(left=0.1, right=0.985, bottom=0.145, top=0.96)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
@@ -71,13 +74,17 @@ def panel(wide: bool = False) -> tuple[Drawing, Axes]:
 
 
 def legend(axes: Axes, courses: Sequence[Course], columns: int = 3) -> None:
-    """A legend above the axes, where no curve can run into it; runs first, in their order."""
+    """A legend above the axes, where no curve can run into it; runs first, in their order. The axis starts at 0."""
+    if courses:
+        axes.set_xlim(0, 1.02 * max(1, *(c.axis.total for c in courses)))
     handles, labels = axes.get_legend_handles_labels()
     if not handles:
         return
     found = dict(zip(labels, handles, strict=True))
     order = [c.style.label for c in courses if c.style.label in found]
     unique = {label: found[label] for label in dict.fromkeys([*order, *found])}
+    rows = math.ceil(len(unique) / columns)
+    axes.get_figure(root=True).subplots_adjust(top=0.97 - 0.062 * rows)
     axes.legend(
         list(unique.values()),
         list(unique),
@@ -103,7 +110,11 @@ def finish(drawing: Drawing, name: str, title: str, alt: str, wide: bool = False
 
 def segments(course: Course) -> itertools.chain[tuple[int, int]]:
     """(parent, child) of every trained stage, rejected ones first so that kept ones lie on top."""
-    edges = [(s.parent, s.id) for s in course.run.trajectory.states if s.parent is not None and s.id in course.axis.end]
+    edges = [
+        (s.parent, s.id)
+        for s in course.run.trajectory.states
+        if s.parent is not None and s.id in course.axis.end
+    ]
     known = [(p, c) for p, c in edges if p in course.axis.end]
     return itertools.chain(
         (e for e in known if course.axis.rejected(e[1])), (e for e in known if not course.axis.rejected(e[1]))

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from lossagent.report.figures.canvas import Course, Figure, finish, legend, panel
+from lossagent.report.palette import UNDONE, UNDONE_LABEL
 from lossagent.report.reading import LossLine
 
 POINTS = 1500
@@ -56,7 +57,7 @@ def _draw(axes: Axes, course: Course, read: Read) -> tuple[float, float] | None:
         smooth = smoothed(y)
         step = max(1, len(x) // POINTS)
         gray = course.axis.rejected(state)
-        colour = "#8b949e" if gray else course.style.colour
+        colour = UNDONE if gray else course.style.colour
         axes.plot(x[::step], y[::step], color=colour, linewidth=0.6, alpha=0.16)
         axes.plot(
             x[::step],
@@ -64,7 +65,7 @@ def _draw(axes: Axes, course: Course, read: Read) -> tuple[float, float] | None:
             color=colour,
             linewidth=1.1 if gray else 1.9,
             linestyle="--" if gray else course.style.dash,
-            label="undone by rollback" if gray else (course.style.label if label else None),
+            label=UNDONE_LABEL if gray else (course.style.label if label else None),
         )
         label = label and gray
         if not gray:
@@ -97,7 +98,11 @@ def smoothed(
 
 def _frame(axes: Axes) -> None:
     """Limits by the smoothed lines: a single spike would flatten everything else."""
-    lines = [np.asarray(line.get_ydata(), dtype=np.float64) for line in axes.get_lines() if line.get_linewidth() > 1]
+    lines = [
+        np.asarray(line.get_ydata(), dtype=np.float64)
+        for line in axes.get_lines()
+        if line.get_linewidth() > 1
+    ]
     values = np.concatenate([v for v in lines if len(v)])
     low, high = float(values.min()), float(values.max())
     margin = 0.25 * (high - low) or 0.1 * abs(high) or 1.0

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from lossagent.report.figures.canvas import Course, Figure, finish, legend, panel, segments
 from lossagent.report.naming import MetricInfo
 from lossagent.report.numbers import mean, plain
-from lossagent.report.palette import TRUTH
+from lossagent.report.palette import TRUTH, UNDONE, UNDONE_LABEL
 from lossagent.report.tables import GROUND_TRUTH, sets_of
 
 
@@ -52,17 +52,51 @@ def _draw(axes: Axes, course: Course, name: str, metric: MetricInfo) -> str | No
         if parent in points and child in points:
             (x0, y0), (x1, y1) = points[parent], points[child]
             gray = axis.rejected(child)
-            axes.plot([x0, x1], [y0, y1], color="#8b949e" if gray else style.colour, linewidth=1.0 if gray else 2.0,
-                      linestyle="--" if gray else style.dash, zorder=2 if gray else 3)  # fmt: skip
+            axes.plot(
+                [x0, x1],
+                [y0, y1],
+                color=UNDONE if gray else style.colour,
+                linewidth=1.0 if gray else 2.0,
+                linestyle="--" if gray else style.dash,
+                zorder=2 if gray else 3,
+            )
     for state, (x, y) in points.items():
         gray = axis.rejected(state)
-        axes.plot(x, y, marker="x" if gray else style.marker, color="#8b949e" if gray else style.colour, markersize=4.5,
-                  linestyle="none", zorder=4, label="undone by rollback" if gray else None)  # fmt: skip
-    axes.plot([], [], color=style.colour, linestyle=style.dash, marker=style.marker, markersize=4.5, linewidth=2, label=style.label)
+        axes.plot(
+            x,
+            y,
+            marker="x" if gray else style.marker,
+            color=UNDONE if gray else style.colour,
+            markersize=4.5,
+            linestyle="none",
+            zorder=4,
+            label=UNDONE_LABEL if gray else None,
+        )
+    axes.plot(
+        [],
+        [],
+        color=style.colour,
+        linestyle=style.dash,
+        marker=style.marker,
+        markersize=4.5,
+        linewidth=2,
+        label=style.label,
+    )
     chosen = course.run.selected.id
     if course.run.trajectory.finished is not None and chosen in points:
         x, y = points[chosen]
-        axes.plot(x, y, marker="o", markersize=11, markerfacecolor="none", markeredgecolor=style.colour, markeredgewidth=1.6,
-                  linestyle="none", zorder=5, label="selected" if style.marker == "o" else None)  # fmt: skip
+        axes.plot(
+            x,
+            y,
+            marker="o",
+            markersize=11,
+            markerfacecolor="none",
+            markeredgecolor=style.colour,
+            markeredgewidth=1.6,
+            linestyle="none",
+            zorder=5,
+            label="selected" if style.marker == "o" else None,
+        )
     first, last = points[min(points)][1], points[max(points)][1]
-    return f"{style.label}: {plain(first, metric.places(first))} at first, {plain(last, metric.places(last))} at the end."
+    ends = [plain(value, metric.places(value)) for value in (first, last)]
+    return f"{style.label}: {ends[0]} at first, {ends[1]} at the end."

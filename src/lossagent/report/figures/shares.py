@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lossagent.report.figures.canvas import Course, Figure, finish, legend, panel
-from lossagent.report.palette import loss_colours
+from lossagent.report.palette import UNDONE, UNDONE_LABEL, loss_colours
 
 
 def share_figures(courses: Sequence[Course]) -> tuple[Figure, ...]:
@@ -34,12 +34,30 @@ def _areas(course: Course, place: int) -> Figure | None:
     for name, colour in colours.items():
         part = [100 * c.get(name, 0.0) for c in columns]
         top = [f + p for f, p in zip(floor, [part[0], *part], strict=True)]
-        axes.fill_between(edges, floor, top, step="pre", color=colour, alpha=0.9, linewidth=0.6, edgecolor="white", label=name)
+        axes.fill_between(
+            edges,
+            floor,
+            top,
+            step="pre",
+            color=colour,
+            alpha=0.9,
+            linewidth=0.6,
+            edgecolor="white",
+            label=name,
+        )
         floor = top
     for state, _ in known:
         if axis.rejected(state):
-            axes.axvspan(axis.begin[state], axis.end[state], facecolor="white", alpha=0.6, hatch="///", edgecolor="#8b949e",
-                         linewidth=0, label="undone by rollback")  # fmt: skip
+            axes.axvspan(
+                axis.begin[state],
+                axis.end[state],
+                facecolor="white",
+                alpha=0.6,
+                hatch="///",
+                edgecolor=UNDONE,
+                linewidth=0,
+                label=UNDONE_LABEL,
+            )
     axes.set_ylim(0, 100)
     axes.set_xlim(edges[0], edges[-1])
     axes.set_ylabel("share of the gradient, %", color="#59636e", fontsize=9)

@@ -1,0 +1,150 @@
+"""Losses by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import cast, get_args
+
+from torch import nn
+
+from lossagent.errors import Refused, UnknownName
+from lossagent.losses.adversarial import Adversarial
+from lossagent.losses.base import Loss
+from lossagent.losses.charbonnier import Charbonnier
+from lossagent.losses.l1 import L1
+from lossagent.losses.lpips import LPIPS, LPIPSBackbone
+from lossagent.losses.mse import MSE
+from lossagent.losses.perceptual import Perceptual
+from lossagent.restorers.backbones import BackboneWeights
+
+
+@dataclass(frozen=True)
+class LossOptions:
+    """What a loss may be made from; each kind takes some of it.
+
+    Attributes:
+        backbone: feature network of ``perceptual`` and ``lpips``; ``None`` for their usual one.
+        weights: ``pretrained`` or ``random`` weights of the backbone.
+        layers: layer -> weight of ``perceptual``; ``None`` for the usual ones.
+        adversarial: criterion of ``adversarial``.
+        discriminator: the opponent of ``adversarial``.
+    """
+
+    backbone: str | None = None
+    weights: BackboneWeights = "pretrained"
+    layers: Mapping[str, float] | None = None
+    adversarial: str = "vanilla"
+    discriminator: nn.Module | None = None
+
+
+@dataclass(frozen=True)
+class LossKind:
+    """A row of the table.
+
+    Attributes:
+        make: options -> loss.
+        takes: names of the options it looks at; others must be left alone.
+        facts: what raising its weight does to the picture, in a line, for prompts.
+    """
+
+    make: Callable[[LossOptions], Loss]
+    takes: frozenset[str]
+    facts: str
+
+
+class LossTable(Mapping[str, LossKind]):
+    """Name -> kind of loss.
+
+    Args:
+        kinds: the rows.
+    """
+
+    def __init__(self, kinds: Mapping[str, LossKind]) -> None:
+        self._kinds = dict(kinds)
+
+    def __getitem__(self, name: str) -> LossKind:
+        return self._kinds[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kinds)
+
+    def __len__(self) -> int:
+        return len(self._kinds)
+
+    def create(self, kind: str, options: LossOptions | None = None) -> Loss:
+        """A loss.
+
+        Raises:
+            UnknownName: no such kind, backbone or layer.
+            Refused: options that this kind does not take, or none where it needs one.
+            MissingAsset: weights that are not on this machine.
+        """
+        row, options = self._row(kind), options if options is not None else LossOptions()
+        usual = LossOptions()
+        given = [f.name for f in fields(options) if getattr(options, f.name) != getattr(usual, f.name)]
+        if wrong := [name for name in given if name not in row.takes]:
+            takes = ", ".join(sorted(row.takes)) or "none"
+            raise Refused(f"loss {kind!r} takes no option {', '.join(wrong)}. It takes: {takes}.")
+        return row.make(options)
+
+    def facts(self, kind: str) -> str:
+        """What raising the weight of such a loss does to the picture.
+
+        Raises:
+            UnknownName: no such kind.
+        """
+        return self._row(kind).facts
+
+    def _row(self, kind: str) -> LossKind:
+        if kind not in self._kinds:
+            raise UnknownName("loss", kind, self._kinds)
+        return self._kinds[kind]
+
+
+def _perceptual(options: LossOptions) -> Loss:
+    return Perceptual(options.backbone or "vgg19", options.layers, weights=options.weights)
+
+
+def _lpips(options: LossOptions) -> Loss:
+    name = options.backbone or "vgg"
+    if name not in get_args(LPIPSBackbone):
+        raise UnknownName("LPIPS backbone", name, get_args(LPIPSBackbone))
+    return LPIPS(cast(LPIPSBackbone, name), options.weights)
+
+
+def _adversarial(options: LossOptions) -> Loss:
+    if options.discriminator is None:
+        raise Refused(
+            "loss 'adversarial' needs the option discriminator, a network: images -> logits; found none."
+        )
+    return Adversarial(options.discriminator, options.adversarial)
+
+
+LOSSES = LossTable(
+    {
+        "l1": LossKind(lambda _: L1(), frozenset(), "pixel fidelity; raises PSNR, smooths texture"),
+        "mse": LossKind(
+            lambda _: MSE(), frozenset(), "pixel fidelity, large errors most; raises PSNR, smooths most"
+        ),
+        "charbonnier": LossKind(
+            lambda _: Charbonnier(), frozenset(), "pixel fidelity like L1; raises PSNR, smooths texture"
+        ),
+        "perceptual": LossKind(
+            _perceptual,
+            frozenset({"backbone", "weights", "layers"}),
+            "similar features in a classifier; sharpens edges and structure, too much makes patterns",
+        ),
+        "lpips": LossKind(
+            _lpips,
+            frozenset({"backbone", "weights"}),
+            "likeness as people judge it; sharper and more natural, too much makes patterns",
+        ),
+        "adversarial": LossKind(
+            _adversarial,
+            frozenset({"adversarial", "discriminator"}),
+            "looks like a real photograph; adds realistic texture, too much makes artefacts and noise",
+        ),
+    }
+)
+"""The losses that an experiment can ask for."""

@@ -1,0 +1,52 @@
+"""Feedback: means and parts."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from lossagent.feedback import Feedback, MetricFacts, Remark
+
+
+def test_a_mean_leaves_out_images_without_a_score() -> None:
+    feedback = Feedback(scores={"niqe": {"a": 4.0, "b": None, "c": 6.0, "d": float("nan")}, "psnr": {"a": None}})
+    assert feedback.mean("niqe") == 5.0
+    assert feedback.means() == {"niqe": 5.0, "psnr": None}
+    assert feedback.mean("unknown") is None
+
+
+def test_means_are_taken_within_conditions_first() -> None:
+    scores: dict[str, float | None] = {"h": 10.0, "r1": 1.0, "r2": 3.0, "n": 5.0}
+    feedback = Feedback(scores={"psnr": scores}, conditions={"h": "haze", "r1": "rain", "r2": "rain"})
+    assert feedback.mean("psnr") == pytest.approx((10.0 + 2.0 + 5.0) / 3)
+
+
+def test_the_part_of_one_image_has_its_scores_and_the_remarks_on_all() -> None:
+    remarks = (
+        Remark(author="r", text="all"),
+        Remark(author="r", text="a only", image="a"),
+        Remark(author="r", text="b only", image="b"),
+    )
+    part = Feedback(scores={"niqe": {"a": 4.0, "b": 5.0}, "psnr": {"b": 1.0}}, remarks=remarks).of_image("a")
+    assert part.scores == {"niqe": {"a": 4.0}}
+    assert [r.text for r in part.remarks] == ["all", "a only"]
+
+
+def test_other_metrics_can_be_left_out() -> None:
+    feedback = Feedback(scores={"niqe": {"a": 4.0}, "psnr": {"a": 1.0}})
+    assert list(feedback.only({"psnr": None}).scores) == ["psnr"]
+
+
+def test_a_metric_has_no_default_direction() -> None:
+    facts = {
+        "name": "niqe", "low": 0, "high": None, "needs_reference": False, "unit": 0.1,
+        "implementation": "x", "version": "1",
+    }  # fmt: skip
+    with pytest.raises(ValidationError, match="direction"):
+        MetricFacts.model_validate(facts)
+    assert MetricFacts.model_validate({**facts, "direction": "lower"}).direction == "lower"
+
+
+def test_unknown_keys_are_refused() -> None:
+    with pytest.raises(ValidationError, match="colour"):
+        Remark.model_validate({"author": "a", "text": "b", "colour": "red"})
