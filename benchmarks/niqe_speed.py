@@ -127,8 +127,10 @@ def pyiqa_niqe() -> Callable[[torch.Tensor], torch.Tensor] | None:
         return niqe_arch.NIQE(color_space="ycbcr", pretrained_model_path=path)
 
 
-def best_of(repeats: int, run: Callable[[], object]) -> float:
-    """Shortest of several wall-clock times in seconds."""
+def best_of(repeats: int, threads: int, run: Callable[[], object]) -> float:
+    """Shortest of several wall-clock times in seconds, after one run that warms up."""
+    torch.set_num_threads(threads)
+    run()
     times: list[float] = []
     for _ in range(repeats):
         start = time.perf_counter()
@@ -143,31 +145,37 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+    repeats, counts = arguments.repeats, sorted({1, arguments.threads})
     images = photographs(arguments.images)
     levels = [np.round(image.double().numpy() * 255) for image in images]
     ours = NIQE("limited")
 
     values = ours(images).numpy()
     plain = np.array([plain_niqe(level) for level in levels])
-    rows = [("lossagent", best_of(arguments.repeats, lambda: ours(images)), values)]
-    rows.append(("plain numpy/scipy loop", best_of(arguments.repeats, lambda: [plain_niqe(level) for level in levels]), plain))
+    rows = [(f"lossagent, {n} thread(s)", best_of(repeats, n, lambda: ours(images)), values) for n in counts]
+    best = min(seconds for _, seconds, _ in rows)
+    rivals = [("plain loop", best_of(repeats, 1, lambda: [plain_niqe(level) for level in levels]), plain)]
     foreign = pyiqa_niqe()
     if foreign is not None:
         with torch.no_grad():
             theirs = np.array([float(foreign(image[None])) for image in images])
-            one_by_one = best_of(arguments.repeats, lambda: [foreign(image[None]) for image in images])
-        rows.append(("pyiqa, image by image", one_by_one, theirs))
+            for n in counts:
+                seconds = best_of(repeats, n, lambda: [foreign(image[None]) for image in images])
+                rivals.append((f"pyiqa, {n} thread(s)", seconds, theirs))
 
-    print(f"NIQE of {COUNT} images {SIZE}x{SIZE}, {arguments.threads} threads, {arguments.images or 'made here'}")
-    print(f"{'':26s}{'seconds':>9s}{'times ours':>12s}{'mean':>9s}{'largest difference':>20s}")
-    for name, seconds, scored in rows:
+    print(f"NIQE of {COUNT} images {SIZE}x{SIZE}, shortest of {repeats} runs; {arguments.images or 'made here'}")
+    print(f"{'':24s}{'seconds':>9s}{'times our best':>16s}{'mean':>9s}{'largest difference':>20s}")
+    for name, seconds, scored in rows + rivals:
         gap = np.abs(scored - values).max()
-        print(f"{name:26s}{seconds:9.3f}{seconds / rows[0][1]:12.2f}{scored.mean():9.4f}{gap:20.2e}")
-    compared = rows[-1]
-    print(f"compared with: {compared[0]}" + ("" if foreign else " (pyiqa cannot be imported)"))
-    equal = bool(np.abs(plain - values).max() <= 1e-3)
-    return 0 if equal and compared[1] >= 3 * rows[0][1] else 1
+        print(f"{name:24s}{seconds:9.3f}{seconds / best:16.2f}{scored.mean():9.4f}{gap:20.2e}")
+    # The best of each side: on a busy machine a second thread may cost more than it brings.
+    against = rivals[1:] or rivals
+    ratio = min(seconds for _, seconds, _ in against) / best
+    gap = float(np.abs(plain - values).max())
+    name = "pyiqa" if foreign else "the plain numpy/scipy loop (pyiqa cannot be imported)"
+    print(f"compared with {name}: {ratio:.1f} times faster (wanted: 3); ", end="")
+    print(f"values within {gap:.1e} of the plain loop (wanted: 1e-3)")
+    return 0 if gap <= 1e-3 and ratio >= 3 else 1
 
 
 if __name__ == "__main__":

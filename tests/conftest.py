@@ -28,3 +28,9 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("benchmark images are not here; set LOSSAGENT_DATA to a folder with bench/ and train/")
     return folder
+
+
+@pytest.fixture
+def no_assets(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An asset cache with nothing in it."""
+    monkeypatch.setenv("LOSSAGENT_HOME", str(tmp_path_factory.mktemp("home")))

@@ -106,7 +106,8 @@ def canonical(record: State | AnyEvent) -> dict[str, Any]:
 
     def strip(value: Any) -> Any:  # noqa: ANN401  (plain JSON data)
         if isinstance(value, dict):
-            return {k: strip(v) for k, v in value.items() if k not in timed}  # pyright: ignore[reportUnknownVariableType]
+            kept = {k: v for k, v in value.items() if k not in timed and not k.startswith("seconds/")}
+            return {k: strip(v) for k, v in kept.items()}  # pyright: ignore[reportUnknownVariableType]
         return [strip(v) for v in value] if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType]
 
     return strip(json.loads(record.model_dump_json()))

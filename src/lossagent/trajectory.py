@@ -43,6 +43,7 @@ class Exchange(Record):
         problem: why it was not usable, ``None`` if it was.
         weights: what was read from it.
         thoughts: its reasons; displayed only.
+        finish: ``"stop"``, or ``"length"`` where the answer was cut off.
         prompt_tokens, completion_tokens: as counted by the model, 0 where unknown.
         seconds: wall-clock time.
     """
@@ -55,6 +56,7 @@ class Exchange(Record):
     problem: str | None = None
     weights: Weights | None = None
     thoughts: str = ""
+    finish: str = "stop"
     prompt_tokens: int = 0
     completion_tokens: int = 0
     seconds: float = 0.0

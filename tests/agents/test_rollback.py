@@ -12,7 +12,7 @@ from lossagent.agents import Fixed, Random, Rollback, View, forget
 from lossagent.agents.base import Recall
 from lossagent.errors import Refused
 from lossagent.feedback import Feedback
-from lossagent.goal import Constraint, Goal
+from lossagent.goal import Constraint, Goal, Target
 from lossagent.trajectory import Decision, StageReport
 from lossagent.weights import Bounds, Weights
 
@@ -186,8 +186,6 @@ def test_rollback_needs_restarts_and_a_utility() -> None:
 
 
 def test_several_targets_are_weighed_by_unit_and_importance() -> None:
-    from lossagent.goal import Target
-
     def both(n: float, p: float) -> Feedback:
         return Feedback(scores={**niqe(n).scores, "psnr": dict.fromkeys(niqe(n).scores["niqe"], p)})
 

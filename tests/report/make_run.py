@@ -125,11 +125,7 @@ def scores_of(quality: float, images: int, prefix: str, seed: int = 0) -> dict[s
 
 
 def _settings(folder: Path, kind: str, stages: int) -> None:
-    agent = (
-        {"kind": "rollback", "agent": {"kind": kind, "format": "moves"}}
-        if kind != "fixed"
-        else {"kind": kind}
-    )
+    agent = {"kind": kind} if kind == "fixed" else {"kind": kind, "rollback": True}
     experiment = {
         "name": f"photographs-{kind}",
         "seed": 0,
@@ -209,7 +205,7 @@ def _events(
         )  # fmt: skip
         report = StageReport(
             iterations=ITERATIONS, losses=dict.fromkeys(LOSSES, 0.1), seconds=16.0, waited=0.3,
-            skipped=1 if state == 4 else 0, clipped=12 if state == 3 else 0, extra={"checkpoint_seconds": 0.4},
+            skipped=1 if state == 4 else 0, clipped=12 if state == 3 else 0, extra={"seconds/checkpoint": 0.4},
             evidence=Evidence(image_norms={"l1": 0.9, "perceptual": 2.0 + quality, "gan": 6.0 + 4 * quality}),
         )  # fmt: skip
         scores = Feedback(scores=scores_of(quality, images, "feed"))

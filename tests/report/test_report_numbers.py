@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -177,3 +178,34 @@ def test_smoothing_keeps_a_constant_and_the_length():
     assert np.allclose(smoothed(np.full(50, 3.0)), 3.0)
     assert len(smoothed(np.arange(7.0))) == 7
     assert smoothed(np.array([2.0]))[0] == 2.0
+
+
+def test_a_set_that_shares_photographs_is_shown_without_them_too(tmp_path):
+    run = make_run(tmp_path / "run", pictures=False)
+    stored = json.loads((run / "evaluation.json").read_text())
+    stored["sets"]["test"]["also_in"] = {"test00": "feedback"}
+    (run / "evaluation.json").write_text(json.dumps(stored))
+    first, second = tables((read_run(run),))[:2]
+    assert (first.name, first.images) == ("test", 20)
+    assert (second.name, second.images) == ("test, without shared photographs", 19)
+    assert second.purpose == "never used for a choice"
+    assert first.rows[0].cells[0].value != second.rows[0].cells[0].value
+
+
+def test_a_fixed_state_evaluated_at_the_depth_of_the_selected_one_stands_beside(made, tmp_path):
+    stored = json.loads((made.runs[1] / "evaluation.json").read_text())
+    for one in stored["sets"].values():
+        scores = {
+            m: {i: (v or 0) + 1 for i, v in s.items()} for m, s in one["rows"]["start"]["scores"].items()
+        }
+        one["rows"]["depth 7"] = {"state": 7, "depth": 7, "scores": scores}
+        one["rows"]["depth 8"] = one["rows"]["last"]
+    fixed = shutil.copytree(made.runs[1], tmp_path / "fixed")
+    (fixed / "evaluation.json").write_text(json.dumps(stored))
+    both = (read_run(made.runs[0]), read_run(fixed))
+    test = tables(both)[0]
+    assert [r.label for r in test.rows if r.kind == "fixed"] == [
+        "fixed weights, selected\u00a0=\u00a0last",
+        "fixed weights, depth 7",
+    ]
+    assert next(r for r in test.rows if r.reported).cells[0].depth is not None

@@ -21,12 +21,14 @@ class Embedded:
     """Answers with a GGUF model, loaded at first use and kept until :meth:`close`.
 
     A form's grammar is enforced by the engine, token by token (number bounds of a JSON schema are not: answers are
-    validated again by the agent). Long prompts are refused, never cut. The clock is watched between tokens and
-    between pieces of the prompt: when the deadline is over the engine is told to stop and the call raises at once;
-    the engine itself stops after the piece it is at (``batch`` tokens: about a second for a small model, more for a
-    large one), and the next call waits for that within its own deadline.
+    validated again by the agent). Long prompts are refused, never cut.
 
-    Not measured skill: a model this small gives valid answers and does not decide well by itself.
+    The clock is watched between tokens and between pieces of the prompt: when the deadline is over the engine is
+    told to stop and the call raises within 0.25 s. The engine itself stops after the piece it is at (``batch``
+    tokens: about a second for a small model, more for a large one); the next call waits for that within its own
+    deadline. Loading, at first use, is not bounded: :meth:`serve` loads early.
+
+    Read no skill into it: a model this small gives valid answers and decides at chance.
 
     Args:
         model: name of an asset (``lossagent assets``), or the path of a .gguf file.

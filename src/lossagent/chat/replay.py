@@ -83,6 +83,7 @@ class Replay:
             prompt_tokens=exchange.prompt_tokens,
             completion_tokens=exchange.completion_tokens,
             seconds=exchange.seconds,
+            finish=exchange.finish,
         )
 
     def close(self) -> None:

@@ -1,8 +1,10 @@
 """Are training, feedback, selection and test images different photographs?
 
-Thresholds from 349 benchmark and training photographs, 60,726 pairs: spectra of twins (JPEG, rescaled, gray) agree by
-0.99 and more, of different photographs by 0.43 at most; 15 and more keypoints agree in true overlaps (the crops and
-copies among Set5, Set14, Set12, BSD100 and RealSRSet), 7 at most elsewhere.
+Two tests: the spectrum of the whole image for twins, and keypoints whose placement is then confirmed pixel by pixel for
+crops. Thresholds from 349 benchmark and training photographs, 60,726 pairs: spectra of copies (recompressed, rescaled,
+gray) agree by 0.99 and more, of different photographs by 0.43 at most; where crops are placed right the pixels
+correlate by 0.76 and more, elsewhere by 0.63 at most. Of crops made from 30 photographs all were found at half the
+side, 28 at a third and 26 at a quarter.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ def _of_batch(
     for name, loss in repository.losses.items():
         leaf = restored.detach().requires_grad_()
         value = loss(leaf, target)
-        raw[name] = float(value)
+        raw[name] = float(value.detach())
         gradient = gradients[name] = _gradient(value, leaf, None)
         if restored.requires_grad:
             # The chain rule at the restored image: one short backward pass through the last layer alone.

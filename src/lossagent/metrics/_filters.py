@@ -37,7 +37,7 @@ def reduction_taps(scale: int) -> tuple[float, ...]:
 def filter_axis(
     images: Float[Tensor, "*stack length other"], taps: tuple[float, ...], axis: int, stride: int = 1
 ) -> Float[Tensor, "*stack shorter side"]:
-    """Correlates one of the last two axes with a symmetric window; no padding.
+    """Correlates one of the last two axes with a symmetric window; no padding, no gradient.
 
     Args:
         images: any leading axes.
@@ -54,8 +54,9 @@ def filter_axis(
 
     middle, odd = divmod(len(taps), 2)
     total = shifted(middle) * taps[middle] if odd else torch.zeros_like(shifted(0))
+    pair = torch.empty_like(total)  # One buffer for all pairs: fresh memory costs more than the sums.
     for i in range(middle):
-        total.add_(shifted(i) + shifted(len(taps) - 1 - i), alpha=taps[i])
+        total.add_(torch.add(shifted(i), shifted(len(taps) - 1 - i), out=pair), alpha=taps[i])
     return total
 
 

@@ -95,7 +95,7 @@ def _lpips(backbone: Backbone) -> Factory:
 
     def make(options: MetricOptions) -> Metric:
         options.only(name, frozenset({"border", "backbone", "weights"}))
-        chosen = _fixed(options.backbone, backbone, name, "backbone")
+        chosen: Backbone = _fixed(options.backbone, backbone, name, "backbone")
         return LPIPSMetric(chosen, options.weights or "pretrained", options.border)
 
     return make

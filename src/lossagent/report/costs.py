@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lossagent.report.palette import RunStyle
 from lossagent.report.reading import RunData
 from lossagent.report.timeline import timeline, trained
-from lossagent.trajectory import Answered
+from lossagent.trajectory import Answered, StageReport
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class Cost:
     Attributes:
         iterations, rejected: trained in all, and in stages that were undone.
         training, waiting: seconds in training, and the part of it spent waiting for data.
-        scoring, model, checkpoints: seconds; checkpoints ``None`` where not recorded.
+        scoring, model: seconds.
+        checkpoints, restoring: seconds of saving, and of restoring the feedback images; ``None`` if not recorded.
         questions, unusable: exchanges with a model or person, and those whose answer was unusable.
         prompt_tokens, completion_tokens: as counted by the engine.
     """
@@ -32,6 +33,7 @@ class Cost:
     scoring: float
     model: float
     checkpoints: float | None
+    restoring: float | None
     questions: int
     unusable: int
     prompt_tokens: int
@@ -40,7 +42,7 @@ class Cost:
     @property
     def total(self) -> float:
         """Seconds of all parts."""
-        return self.training + self.scoring + self.model + (self.checkpoints or 0.0)
+        return self.training + self.scoring + self.model + (self.checkpoints or 0.0) + (self.restoring or 0.0)
 
     @property
     def outside(self) -> float | None:
@@ -64,12 +66,8 @@ def _cost(run: RunData, style: RunStyle) -> Cost:
     completion = sum(e.completion_tokens for e in exchanges)
     if not exchanges:
         completion = sum(e.tokens for e in answered)
-    saving = [
-        seconds
-        for r in reports
-        for key, seconds in r.extra.items()
-        if key.startswith("checkpoint") and "second" in key
-    ]
+    saving = _parts(reports, "checkpoint")
+    restoring = _parts(reports, "restore")
     return Cost(
         style=style,
         iterations=axis.total,
@@ -79,11 +77,17 @@ def _cost(run: RunData, style: RunStyle) -> Cost:
         scoring=math.fsum(s.score_seconds for s in states),
         model=math.fsum(e.seconds for e in (answered or exchanges)),
         checkpoints=math.fsum(saving) if saving else None,
+        restoring=math.fsum(restoring) if restoring else None,
         questions=len(answered) or len(exchanges),
         unusable=sum(not e.usable for e in answered) or sum(e.problem is not None for e in exchanges),
         prompt_tokens=prompt,
         completion_tokens=completion,
     )
+
+
+def _parts(reports: Sequence[StageReport], part: str) -> list[float]:
+    """Seconds of a part of the stages, from the plain numbers beside a report: ``seconds/checkpoint``."""
+    return [v for r in reports for key, v in r.extra.items() if part in key and "second" in key]
 
 
 def clock(seconds: float | None) -> str:

@@ -13,7 +13,7 @@ from typing import Literal
 from lossagent.report.naming import MetricInfo
 from lossagent.report.numbers import mean, paired, plain, signed
 from lossagent.report.reading import EvaluatedRow, EvaluatedSet, RunData
-from lossagent.report.tables import CONTROL, GROUND_TRUTH, sets_of
+from lossagent.report.tables import CONTROL, GROUND_TRUTH, by_purpose, sets_of
 
 Level = Literal["alarm", "caution", "unknown", "clear"]
 GRAVITY: tuple[Level, ...] = ("alarm", "caution", "unknown", "clear")
@@ -41,7 +41,7 @@ def findings(run: RunData, metrics: Mapping[str, MetricInfo]) -> tuple[Finding, 
     if run.last.id == 0:
         return (Finding("unknown", "No stage was trained yet: there is nothing to check.", ()),)
     sets = sets_of(run)
-    for name in sorted(sets, key=lambda n: ({"feedback": 2, "selection": 1}.get(n, 0), n)):
+    for name in sorted(sets, key=by_purpose):
         for check in _checks(sets[name], metrics):
             found.setdefault((check.level, check.text), []).append((name, check.figures))
     ordered = sorted(found.items(), key=lambda item: GRAVITY.index(item[0][0]))

@@ -29,12 +29,14 @@ def environment_notices(run: RunData) -> tuple[str, ...]:
 
 
 def ema_horizon(run: RunData) -> tuple[float, int] | None:
-    """(iterations that the moving average looks back over, iterations of a stage) where both are known."""
+    """(iterations that the scored moving average looks back over, iterations of a stage) where both are known."""
     training = section(run.experiment, "training")
     decay = training.get("ema")
     if isinstance(decay, dict):
         decay = decay.get("decay")
     stage = training.get("iterations")
+    if training.get("score", "ema") != "ema":
+        return None
     if not isinstance(decay, float) or not 0 < decay < 1 or not isinstance(stage, int) or stage <= 0:
         return None
     return 1.0 / (1.0 - decay), stage
@@ -64,7 +66,8 @@ def _training(run: RunData) -> tuple[str, ...]:
             f"Gradient clipping was active in {clipped:,} of {total:,} iterations{share}: "
             "there the common size of the weights matters, not their ratios alone."
         )
-    if (ema := ema_horizon(run)) is not None and ema[0] > ema[1] / 5:
+    said = any(text.startswith("EMA ") for text in run.warnings)
+    if not said and (ema := ema_horizon(run)) is not None and ema[0] > ema[1] / 5:
         texts.append(
             f"The moving average that is scored looks back over about {round(ema[0]):,} iterations, "
             f"{100 * ema[0] / ema[1]:.0f} % of a stage of {ema[1]:,}: scores partly reflect earlier stages."

@@ -6,12 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
-from lossagent.feedback import Direction
-
-ENOUGH = 8
-"""Images from which on an interval is estimated."""
+from lossagent.feedback import Direction, Feedback
+from lossagent.noise import paired_change
 
 RESAMPLES = 4000
 Scores = Mapping[str, float | None]
@@ -24,7 +20,7 @@ class Difference:
     Attributes:
         mean: in score units.
         images: how many images have both scores.
-        low, high: 95 % percentile interval over images; ``None`` with fewer than :data:`ENOUGH` images.
+        low, high: 95 % percentile interval over images; ``None`` with too few images (:data:`lossagent.noise.FEWEST`).
     """
 
     mean: float
@@ -56,28 +52,27 @@ def infinite(scores: Scores) -> bool:
 def paired(scores: Scores, other: Scores, *, interval: bool = True, seed: int = 0) -> Difference | None:
     """The paired difference of two rows of scores; ``None`` where they share no image.
 
-    Images are resampled with replacement (Efron and Tibshirani, "An introduction to the bootstrap", 1993,
-    percentile interval). It says how the mean varies with the images, not with the training seed.
+    The interval is :func:`lossagent.noise.paired_change`'s: it says how the mean varies with the images, not
+    with the training seed.
 
     Args:
         scores, other: image -> score.
         interval: whether an interval is wanted.
         seed: of the resampling; fixed, so that a report is the same when written again.
     """
-    differences: list[float] = []
-    for image in sorted(scores.keys() & other.keys()):
-        a, b = scores[image], other[image]
-        if a is not None and b is not None and math.isfinite(a) and math.isfinite(b):
-            differences.append(a - b)
-    if not differences:
+    change = paired_change(
+        Feedback(scores={"score": dict(scores)}),
+        Feedback(scores={"score": dict(other)}),
+        "score",
+        tolerance=None,
+        seed=seed,
+        resamples=RESAMPLES if interval else 1,
+    )
+    if change.mean is None:
         return None
-    values = np.asarray(differences, dtype=np.float64)
-    centre = float(values.mean())
-    if not interval or len(values) < ENOUGH:
-        return Difference(centre, len(values))
-    picks = np.random.default_rng(seed).integers(0, len(values), size=(RESAMPLES, len(values)))
-    low, high = np.quantile(values[picks].mean(axis=1), [0.025, 0.975])
-    return Difference(centre, len(values), float(low), float(high))
+    return Difference(
+        change.mean, change.n, change.low if interval else None, change.high if interval else None
+    )
 
 
 def digits(unit: float | None, value: float | None = None) -> int:

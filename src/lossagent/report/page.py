@@ -12,6 +12,7 @@ import yaml
 from markupsafe import Markup
 
 from lossagent.errors import Refused
+from lossagent.noise import FEWEST
 from lossagent.report.costs import clock, costs_of
 from lossagent.report.crops import chosen, contact_sheet, crop_sheet
 from lossagent.report.decisions import cards
@@ -27,7 +28,7 @@ from lossagent.report.gaming import findings, verdict
 from lossagent.report.headline import headline
 from lossagent.report.naming import fixed_run, metrics_of, styles_of
 from lossagent.report.notices import environment_notices, warnings_of
-from lossagent.report.numbers import ENOUGH, compact
+from lossagent.report.numbers import compact
 from lossagent.report.pictures import data_uri, shown_images
 from lossagent.report.provenance import assets_of, image_sets_of, machine_of, versions_of
 from lossagent.report.reading import RunData, read_run
@@ -103,7 +104,7 @@ def _context(
         "style": styles[0],
         "fixed": fixed_run(runs),
         "intervals": intervals,
-        "enough": ENOUGH,
+        "enough": FEWEST,
         "notes": tuple(notes),
         "headline": headline(tables),
         "asked": asked(main),

@@ -53,11 +53,18 @@ class Shown:
 
 def shown_images(runs: Sequence[RunData], styles: Sequence[RunStyle]) -> tuple[Shown, ...]:
     """Images of the test set, else of the feedback set, that have at least a start and a reported version."""
-    for origin in ("test", "feedback"):
+    for origin in (*_test_sets(runs[0]), "feedback"):
         found = tuple(_images(runs, styles, origin))
         if found:
             return found
     return ()
+
+
+def _test_sets(run: RunData) -> list[str]:
+    """Names of the test sets that pictures were kept of."""
+    folder = run.path / "images"
+    found = [p.name for p in folder.iterdir() if (p / "start").is_dir()] if folder.is_dir() else []
+    return sorted(found, key=lambda name: (name != "test", name))
 
 
 def _images(runs: Sequence[RunData], styles: Sequence[RunStyle], origin: str) -> Iterator[Shown]:
@@ -95,8 +102,8 @@ def _versions(
 
 def _folder(run: RunData, origin: str, which: str) -> Path:
     images = run.path / "images"
-    if origin == "test":
-        return images / "test" / which
+    if origin != "feedback":
+        return images / origin / which
     states = {"start": run.trajectory.start, "selected": run.selected, "last": run.last}
     return images / (states[which].name if which in states else which)
 

@@ -18,6 +18,7 @@ from lossagent.feedback import MetricFacts
 from lossagent.runs import read_lines
 from lossagent.trajectory import EVENTS, AnyEvent, Exchange, State, Trajectory, Warned
 
+PIXEL_LOSSES = ("l1", "charbonnier", "mse")
 Line = TypeVar("Line", bound=BaseModel)
 
 
@@ -37,13 +38,21 @@ class EvaluatedRow(BaseModel):
 
 
 class EvaluatedSet(BaseModel):
-    """One image set of ``evaluation.json``: its images, facts of its metrics, and rows by name."""
+    """One image set of ``evaluation.json``.
+
+    Attributes:
+        images: names.
+        metrics: facts of each metric.
+        rows: label -> scores.
+        also_in: images that stand in another set too, where an overlap was declared.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     images: tuple[str, ...] = ()
     metrics: dict[str, MetricFacts] = {}
     rows: dict[str, EvaluatedRow] = {}
+    also_in: dict[str, str] = {}
 
 
 class Evaluation(BaseModel):
@@ -123,10 +132,11 @@ class RunData:
 
     @property
     def anchor(self) -> str:
-        """The loss that ratios are taken to: the one whose weight is frozen, else the first."""
+        """The loss that ratios are taken to: the one whose weight is frozen, else a pixel loss, else the first."""
         names = self.trajectory.initial.names
         frozen = section(self.experiment, "bounds").get("frozen") or ()
-        return next((n for n in names if n in frozen), names[0])
+        pixel = [n for n in names if section(self.experiment, "losses", n).get("kind", n) in PIXEL_LOSSES]
+        return next((n for n in names if n in frozen), pixel[0] if pixel else names[0])
 
 
 def section(mapping: Mapping[str, Any], *keys: str) -> dict[str, Any]:

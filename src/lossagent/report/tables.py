@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lossagent.report.naming import MetricInfo, fixed_run, is_fixed
@@ -16,6 +16,7 @@ PURPOSES = {
     "selection": "chose the checkpoint",
 }
 OTHER_PURPOSE = "never used for a choice"
+UNSHARED = ", without shared photographs"
 GROUND_TRUTH = "ground truth"
 CONTROL = "correlated-noise control"
 _OWN = ("start", "selected", "last")
@@ -102,14 +103,19 @@ def set_tables(
         intervals: whether differences get an interval.
     """
     names = dict.fromkeys(n for run in runs for n in sets_of(run))
-    order = sorted(names, key=lambda n: ({"feedback": 2, "selection": 1}.get(n, 0), n))
+    order = sorted(names, key=by_purpose)
     return tuple(_table(name, runs, styles, metrics, intervals) for name in order)
+
+
+def by_purpose(name: str) -> tuple[int, str]:
+    """Sort key of sets: those never used for a choice first, the one that the agent saw last."""
+    return {"feedback": 2, "selection": 1}.get(name.removesuffix(UNSHARED), 0), name
 
 
 def sets_of(run: RunData) -> dict[str, EvaluatedSet]:
     """The evaluated sets of a run; without an evaluation, the feedback scores it recorded itself."""
     if run.evaluation is not None and run.evaluation.sets:
-        return dict(run.evaluation.sets)
+        return _with_and_without(run.evaluation.sets)
     rows = {
         label: EvaluatedRow(state=s.id, depth=s.depth, scores=s.feedback.scores)
         for label, s in (("start", run.trajectory.start), ("selected", run.selected), ("last", run.last))
@@ -119,6 +125,23 @@ def sets_of(run: RunData) -> dict[str, EvaluatedSet]:
         return {}
     images = dict.fromkeys(i for row in rows.values() for scores in row.scores.values() for i in scores)
     return {"feedback": EvaluatedSet(images=tuple(images), rows=rows)}
+
+
+def _with_and_without(sets: Mapping[str, EvaluatedSet]) -> dict[str, EvaluatedSet]:
+    """Every set, and beside a set that shares photographs with another one the set without them."""
+    result: dict[str, EvaluatedSet] = {}
+    for name, one in sets.items():
+        result[name] = one
+        if one.also_in and set(one.images) - one.also_in.keys():
+            rows = {label: _without(row, one.also_in) for label, row in one.rows.items()}
+            images = tuple(i for i in one.images if i not in one.also_in)
+            result[name + UNSHARED] = EvaluatedSet(images=images, metrics=one.metrics, rows=rows)
+    return result
+
+
+def _without(row: EvaluatedRow, images: Container[str]) -> EvaluatedRow:
+    scores = {m: {i: v for i, v in s.items() if i not in images} for m, s in row.scores.items()}
+    return row.model_copy(update={"scores": scores})
 
 
 def row_at_depth(run: RunData, set_name: str, depth: int) -> EvaluatedRow | None:
@@ -158,7 +181,9 @@ def _table(
         for s in sources
     )
     images = max((len(s.scores.get(m.name, {})) for s in sources for m in shown), default=0)
-    return SetTable(name, PURPOSES.get(name, OTHER_PURPOSE), images, shown, rows, intervals)
+    return SetTable(
+        name, PURPOSES.get(name.removesuffix(UNSHARED), OTHER_PURPOSE), images, shown, rows, intervals
+    )
 
 
 def _sources(name: str, runs: Sequence[RunData], styles: Sequence[RunStyle]) -> Iterator[_Source]:
@@ -191,8 +216,10 @@ def _run_rows(
             continue
         if run.last.id == 0 and row.state == 0:  # nothing was trained: there is no state but the start
             continue
+        if label not in _OWN and any(r is not None and r.state == row.state for r in (selected, last)):
+            continue  # evaluated for a depth that is shown already
         title = "selected\u00a0=\u00a0last" if same and label == "selected" else label
-        against = others.get(label if label in _OWN else "selected")
+        against = others.get(label) if label in _OWN else None
         deep = row_at_depth(fixed, name, row.depth) if fixed not in (None, run) and row.depth else None
         if deep is not None and against is not None and deep.state == against.state:
             deep = None

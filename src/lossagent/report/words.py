@@ -70,7 +70,9 @@ def agent_sentence(run: RunData) -> str:
     settings = section(run.experiment, "agent")
     chat = section(run.experiment, "chat")
     text = agent_words(run)
-    plainly = [f"{k} {_short(v)}" for k, v in settings.items() if k != "kind" and _is_plain(v)]
+    plainly = [
+        f"{k} {_short(v)}" for k, v in settings.items() if k not in ("kind", "rollback") and _is_plain(v)
+    ]
     if plainly:
         text += f"; {', '.join(plainly[:10])}"
     if chat:

@@ -175,12 +175,13 @@ class Trainer:
                     values = self._stepper.restorer_step(batch, stage.weights)
                 log.add(iteration, batch.names, values)
                 done = iteration + 1
-                if done % self.settings.log_every == 0 or done == total or self.stop.requested:
+                stopping = self.stop.requested and done < total  # read once: a signal may come at any moment
+                if done % self.settings.log_every == 0 or done == total:
                     self._flush(log)
-                if done < total and (self.stop.requested or done % self.settings.partial_every == 0):
+                if done < total and (stopping or done % self.settings.partial_every == 0):
                     self._save_inside(stage, log, done, spent + time.perf_counter() - began)
                 self._progress(stage, done, total)
-                if self.stop.requested and done < total:
+                if stopping:
                     raise Interrupted(f"stopped after iteration {done} of {total} of {stage.name}; saved.")
             return batches.waited
 

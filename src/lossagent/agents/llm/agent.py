@@ -186,6 +186,7 @@ class LLM:
             return asked.model_copy(update={"problem": f"no answer: {error}", "seconds": seconds})
         facts = {
             "raw": completion.text[:LONGEST],
+            "finish": completion.finish,
             "prompt_tokens": completion.prompt_tokens,
             "completion_tokens": completion.completion_tokens,
             "seconds": time.perf_counter() - began,

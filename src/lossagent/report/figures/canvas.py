@@ -84,7 +84,8 @@ def legend(axes: Axes, courses: Sequence[Course], columns: int = 3) -> None:
     order = [c.style.label for c in courses if c.style.label in found]
     unique = {label: found[label] for label in dict.fromkeys([*order, *found])}
     rows = math.ceil(len(unique) / columns)
-    axes.get_figure(root=True).subplots_adjust(top=0.97 - 0.062 * rows)
+    if (drawing := axes.get_figure(root=True)) is not None:
+        drawing.subplots_adjust(top=0.97 - 0.062 * rows)
     axes.legend(
         list(unique.values()),
         list(unique),
