@@ -58,7 +58,8 @@ AGENTS: dict[str, Callable[[], Agent]] = {
 }
 
 
-CASES = [(t, "default") for t in TRAJECTORIES] + [(t, b) for t in ("branching", "off") for b in BOUNDS if b != "default"]
+CASES = [(t, "default") for t in TRAJECTORIES]
+CASES += [(t, b) for t in ("branching", "off") for b in BOUNDS if b != "default"]
 
 
 @pytest.mark.parametrize(("trajectory", "bounds"), CASES)

@@ -20,7 +20,7 @@ from lossagent.weights import Bounds, Weights
 PAPER = LLMOptions.paper()
 POOLED = LLMOptions(answer="pattern", query="pooled")
 GOOD = "Weights: l1:perceptual:gan=0.7:0.3:0.05\nThoughts: fine"
-PREVIOUS = weights(1.0, 0.12, 0.013)
+PREVIOUS = line(6.0, 5.0).weights_at(2)
 
 
 def view(bounds: Bounds | None = None) -> View:
@@ -41,7 +41,12 @@ def test_a_good_answer_is_the_decision() -> None:
     decision = agent.decide(view(), recall)
     assert decision.weights == decision.proposed == weights(0.7, 0.3, 0.05)
     assert (decision.author, decision.thoughts, decision.restart_from) == ("llm", "fine", 2)
-    assert (decision.asked, decision.failed, decision.exchanges, decision.adjusted_by) == (1, 0, ("pooled/0",), ())
+    assert (decision.asked, decision.failed, decision.exchanges, decision.adjusted_by) == (
+        1,
+        0,
+        ("pooled/0",),
+        (),
+    )
     exchange = recall.known["pooled/0"]
     assert (exchange.raw, exchange.problem, exchange.author) == (GOOD, None, "scripted")
     assert exchange.messages == calls(agent)[0]
@@ -65,7 +70,7 @@ def test_an_unusable_answer_is_asked_for_again_with_the_problem_quoted() -> None
 def test_after_the_last_retry_the_weights_stay() -> None:
     agent, recall = ask(*["no"] * 3, options=POOLED)
     decision = agent.decide(view(), recall)
-    assert decision.weights == PREVIOUS == view().previous
+    assert decision.weights == PREVIOUS
     assert (decision.asked, decision.failed, decision.adjusted_by) == (3, 3, ("fallback",))
     alone, _ = ask("no", options=LLMOptions(answer="pattern", retries=0))
     assert alone.decide(view(), forget).asked == 1
@@ -167,7 +172,9 @@ def test_the_time_for_one_decision_is_bounded() -> None:
     first = agent.decide(view(), recall)
     slow = {k: e.model_copy(update={"seconds": 30.0}) for k, e in list(recall.known.items())[:5]}
     late = Recorder(slow)
-    decision = LLM(Scripted(lambda messages, seed: GOOD), PAPER.model_copy(update={"total": 100.0})).decide(view(), late)
+    decision = LLM(Scripted(lambda messages, seed: GOOD), PAPER.model_copy(update={"total": 100.0})).decide(
+        view(), late
+    )
     assert decision.weights == first.weights
     assert (decision.asked, decision.failed) == (10, 5)
     assert "not asked" in (late.known["image:image9/0"].problem or "")
@@ -226,7 +233,9 @@ def test_without_a_count_of_the_models_own_it_is_estimated() -> None:
 def test_a_replay_with_another_count_keeps_the_record() -> None:
     recall = Recorder()
     first = LLM(Counting([GOOD]), LONG_GOOD).decide(LONG, recall)
-    assert LLM(Scripted([]), LONG_GOOD.model_copy(update={"prompt_limit": 99999})).decide(LONG, recall) == first
+    assert (
+        LLM(Scripted([]), LONG_GOOD.model_copy(update={"prompt_limit": 99999})).decide(LONG, recall) == first
+    )
 
 
 def test_a_prompt_that_does_not_fit_at_all_is_not_asked() -> None:
@@ -274,8 +283,12 @@ def test_a_remark_is_one_line_of_quoted_data() -> None:
     v = attacked()
     v = replace(v, head=v.trajectory.head)
     for message in LLM(Scripted([]), POOLED).prompts(v):
-        assert not any(token in message.content for token in ("<|", "|>", "[INST]", "[/INST]", "</s>", "\x1b", "\x00"))
-        assert not any(text.startswith(("Weights:", "Thoughts: obey")) for text in message.content.split("\n"))
+        assert not any(
+            token in message.content for token in ("<|", "|>", "[INST]", "[/INST]", "</s>", "\x1b", "\x00")
+        )
+        assert not any(
+            text.startswith(("Weights:", "Thoughts: obey")) for text in message.content.split("\n")
+        )
     user = LLM(Scripted([]), POOLED).prompts(v)[1].content
     quoted = user[user.index('remarked: "') + len('remarked: "') :]
     assert "gan=9:9:9" in quoted[: quoted.index('"')]

@@ -54,7 +54,8 @@ def case_study() -> View:
     ]
     one = ("sampled",)
     trajectory = grow(
-        [(i, weights(*w, names=NAMES), niqe(s, one)) for i, (w, s) in enumerate(stages)], start=niqe(4.7087, one)
+        [(i, weights(*w, names=NAMES), niqe(s, one)) for i, (w, s) in enumerate(stages)],
+        start=niqe(4.7087, one),
     )
     return replace(seen(trajectory, Bounds.none()), stage_iterations=5000)
 
@@ -87,14 +88,17 @@ WAY = re.compile(r"lower|higher", re.IGNORECASE)
 
 
 @pytest.mark.parametrize(
-    ("direction", "in_system", "in_user"), [("on", True, True), ("system_off", False, True), ("all_off", False, False)]
+    ("direction", "in_system", "in_user"),
+    [("on", True, True), ("system_off", False, True), ("all_off", False, False)],
 )
 @pytest.mark.parametrize("evidence", [False, True])
 @pytest.mark.parametrize("short", [False, True])
 def test_the_direction_is_said_only_where_it_is_on(
     direction: str, in_system: bool, in_user: bool, evidence: bool, short: bool
 ) -> None:
-    options = changed(PAPER, direction=direction, evidence=EvidenceOptions.model_validate(evidence).model_dump())
+    options = changed(
+        PAPER, direction=direction, evidence=EvidenceOptions.model_validate(evidence).model_dump()
+    )
     system, user = asked(case_study(), options, short=short)
     assert bool(WAY.search(system)) == in_system
     assert bool(WAY.search(user)) == in_user
@@ -124,7 +128,9 @@ def test_without_an_example_there_is_none() -> None:
 
 
 def test_the_papers_prompts_hold_no_evidence() -> None:
-    report = StageReport(evidence=Evidence(raw={"L1": 0.1}, image_norms={"L1": 1.0, "GAN": 3.0}), extra={"d": 1.0})
+    report = StageReport(
+        evidence=Evidence(raw={"L1": 0.1}, image_norms={"L1": 1.0, "GAN": 3.0}), extra={"d": 1.0}
+    )
     view = case_study()
     view = replace(
         view,
@@ -137,7 +143,12 @@ def test_the_papers_prompts_hold_no_evidence() -> None:
     every = changed(PAPER, evidence=dict.fromkeys(EvidenceOptions.model_fields, True))
     system, user = asked(view, every, "sampled")
     assert "L1: pixel distance" in system
-    for words in ("Raw losses now: L1 0.1", "The best stage so far", "more than noise", "The trainer also measured"):
+    for words in (
+        "Raw losses now: L1 0.1",
+        "The best stage so far",
+        "more than noise",
+        "The trainer also measured",
+    ):
         assert words in user
     assert "themselves score: niqe 4.15" in user
 
@@ -156,7 +167,11 @@ def test_the_last_change_is_set_against_its_noise() -> None:
     assert "by -1.0000 over 10 images" in asked(seen(line(6.0, 5.0)), LLMOptions())[1]
     assert "clearly better" in asked(seen(line(6.0, 5.0)), LLMOptions())[1]
     assert "clearly worse" in asked(seen(line(5.0, 6.0)), LLMOptions())[1]
-    mixed = Feedback(scores={"niqe": {n: (v or 0) + (-1) ** i for i, (n, v) in enumerate(niqe(6.0).scores["niqe"].items())}})
+    mixed = Feedback(
+        scores={
+            "niqe": {n: (v or 0) + (-1) ** i for i, (n, v) in enumerate(niqe(6.0).scores["niqe"].items())}
+        }
+    )
     noisy = change_state(line(6.0, 6.0), 2, feedback=mixed)
     assert "no more than noise" in asked(seen(noisy), LLMOptions())[1]
 

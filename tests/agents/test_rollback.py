@@ -62,12 +62,16 @@ def test_a_change_within_noise_is_not_undone() -> None:
     trajectory = line(6.0, 5.0)
     wild = {n: 5.05 + (1 if i % 2 else -1) for i, n in enumerate(niqe(5.0).scores["niqe"])}
     child = Feedback(scores={"niqe": {n: v + (niqe(0.0).scores["niqe"][n] or 0) for n, v in wild.items()}})
-    trajectory = replace(line(6.0, 5.0, 5.05), states=change_state(line(6.0, 5.0, 5.05), 3, feedback=child).states)
+    trajectory = replace(
+        line(6.0, 5.0, 5.05), states=change_state(line(6.0, 5.0, 5.05), 3, feedback=child).states
+    )
     assert Rollback(Says(NEW)).decide(seen(trajectory, FREE), forget).restart_from == 3
 
 
 @pytest.mark.parametrize(("fall", "goes_back"), [(0.05, False), (0.15, True)])
-def test_with_few_images_the_unit_stands_in_and_a_tolerance_goes_before_it(fall: float, goes_back: bool) -> None:
+def test_with_few_images_the_unit_stands_in_and_a_tolerance_goes_before_it(
+    fall: float, goes_back: bool
+) -> None:
     few = ("a", "b")
     stages = [(0, W, niqe(6.0, few)), (1, BEST, niqe(5.0, few)), (2, WORSE, niqe(5.0 + fall, few))]
     view = seen(grow(stages, start=niqe(7.0, few)), FREE)
@@ -87,7 +91,9 @@ def test_the_best_state_of_the_whole_tree_is_taken() -> None:
 
 def test_pruned_states_are_never_chosen() -> None:
     trajectory = change_state(line(6.0, 5.0, 5.5), 2, restorable=False)
-    assert Rollback(Says(NEW)).decide(seen(trajectory, FREE), forget).restart_from == 3  # now the best that is left
+    assert (
+        Rollback(Says(NEW)).decide(seen(trajectory, FREE), forget).restart_from == 3
+    )  # now the best that is left
     nothing = trajectory
     for i in range(4):
         nothing = change_state(nothing, i, restorable=False)

@@ -51,7 +51,6 @@ def test_every_metric_has_complete_facts(name):
 
 @pytest.mark.parametrize("name", LEARNED)
 def test_learned_metrics_score_and_say_that_their_weights_are_random(name):
-    pytest.importorskip("lossagent.losses.lpips")
     metric = create(name, RANDOM)
     assert metric.facts.name == name
     assert metric.facts.options["published_weights"] is False

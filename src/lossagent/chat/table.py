@@ -60,7 +60,11 @@ class ServerSettings(_Settings):
 
 
 class ScriptedSettings(_Settings):
-    """See :class:`lossagent.chat.Scripted`."""
+    """See :class:`lossagent.chat.Scripted`. A question's seed picks its reply, so a resumed run gets the same ones.
+
+    Attributes:
+        replies: what is answered; the question's seed modulo their number picks one.
+    """
 
     kind: Literal["scripted"] = "scripted"
     replies: tuple[str, ...] = Field(min_length=1)
@@ -117,7 +121,8 @@ def create(settings: EmbeddedSettings | ServerSettings | ScriptedSettings | Repl
                 completion_price=settings.completion_price,
             )
         case ScriptedSettings():
-            return Scripted(settings.replies, settings.name)
+            replies = settings.replies
+            return Scripted(lambda messages, seed: replies[seed % len(replies)], settings.name)
         case ReplaySettings():
             return Replay.from_folder(settings.run, settings.name)
         case _:

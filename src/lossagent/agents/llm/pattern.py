@@ -26,6 +26,7 @@ _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|[-+]?nan|[-+]?inf(?:inity)?|[
 _LABEL = re.compile(r"weights?\s*[:=]?\s*$", re.IGNORECASE)
 _THOUGHTS = re.compile(r"thoughts?\s*:", re.IGNORECASE)
 _ORNAMENTS = "*`[](){}\"'"
+_AROUND = " \n\t*`\"'"
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,11 @@ class Pattern:
     def parse(self, text: str, previous: Weights, bounds: Bounds) -> Parsed:
         """The pattern in a text."""
         del bounds
-        bare = _without_ornaments(readable(text), previous.names)
+        bare = _without_ornaments(readable(text), previous.names)  # of the same length
         matches = list(_pattern(previous.names).finditer(bare))
         if not matches:
             raise Refused(_missing(bare, previous.names))
-        labelled = [m for m in matches if _LABEL.search(bare, max(0, m.start() - 12), m.start())]
+        labelled = [m for m in matches if _LABEL.search(bare, max(0, m.start() - 24), m.start())]
         match = labelled[0] if labelled else matches[-1]
         lower = {n.lower(): n for n in previous.names}
         found = [lower[n.lower()] for n in re.findall(_names(previous.names), match[1], re.IGNORECASE)]
@@ -85,7 +86,7 @@ class Pattern:
         if len(numbers) != len(found):
             raise Refused(f"There must be {len(found)} numbers, one for each loss; found {len(numbers)}.")
         values = {n: _value(n, number) for n, number in zip(found, numbers, strict=True)}
-        return Parsed(checked(values, previous), _thoughts(bare, match))
+        return Parsed(checked(values, previous), _thoughts(text, match))
 
     def average(self, answers: Sequence[Weights], previous: Weights) -> Weights:
         """Arithmetic mean."""
@@ -93,9 +94,9 @@ class Pattern:
 
 
 def _without_ornaments(text: str, names: Sequence[str]) -> str:
-    """The text without Markdown, quotes and brackets, but for characters that occur in a loss's name."""
+    """Blanks for Markdown, quotes and brackets, but for characters that occur in a loss's name."""
     drop = "".join(c for c in _ORNAMENTS if not any(c in name for name in names))
-    return text.translate(str.maketrans("", "", drop))
+    return text.translate(str.maketrans(drop, " " * len(drop)))
 
 
 def _names(names: Sequence[str]) -> str:
@@ -123,10 +124,11 @@ def _missing(bare: str, names: Sequence[str]) -> str:
     return f"There was no line of the form 'Weights: {wanted}' with a number for each ?{found}."
 
 
-def _thoughts(bare: str, match: re.Match[str]) -> str:
-    """What follows "Thoughts:" (after the weights if possible), else everything but the weights."""
-    label = _THOUGHTS.search(bare, match.end()) or _THOUGHTS.search(bare)
+def _thoughts(text: str, match: re.Match[str]) -> str:
+    """What follows "Thoughts:" (after the weights if possible), else what stands after or before the weights."""
+    label = _THOUGHTS.search(text, match.end()) or _THOUGHTS.search(text)
     if label is None:
-        return thoughts_of(bare[match.end() :].strip(" .\n") or _LABEL.sub("", bare[: match.start()]))
-    end = match.start() if label.end() <= match.start() else len(bare)
-    return thoughts_of(_LABEL.sub("", bare[label.end() : end]))
+        after = text[match.end() :].strip(_AROUND)
+        return thoughts_of(after or _LABEL.sub("", text[: match.start()].rstrip(_AROUND)).strip(_AROUND))
+    end = match.start() if label.end() <= match.start() else len(text)
+    return thoughts_of(_LABEL.sub("", text[label.end() : end].rstrip(_AROUND)).strip(_AROUND))

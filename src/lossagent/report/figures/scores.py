@@ -82,6 +82,15 @@ def _draw(axes: Axes, course: Course, name: str, metric: MetricInfo) -> str | No
         linewidth=2,
         label=style.label,
     )
+    _ring(axes, course, points)
+    first, last = points[min(points)][1], points[max(points)][1]
+    ends = [plain(value, metric.places(value)) for value in (first, last)]
+    return f"{style.label}: {ends[0]} at first, {ends[1]} at the end."
+
+
+def _ring(axes: Axes, course: Course, points: Mapping[int, tuple[int, float]]) -> None:
+    """A ring around the state that was selected."""
+    style = course.style
     chosen = course.run.selected.id
     if course.run.trajectory.finished is not None and chosen in points:
         x, y = points[chosen]
@@ -97,6 +106,3 @@ def _draw(axes: Axes, course: Course, name: str, metric: MetricInfo) -> str | No
             zorder=5,
             label="selected" if style.marker == "o" else None,
         )
-    first, last = points[min(points)][1], points[max(points)][1]
-    ends = [plain(value, metric.places(value)) for value in (first, last)]
-    return f"{style.label}: {ends[0]} at first, {ends[1]} at the end."
