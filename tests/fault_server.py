@@ -39,9 +39,7 @@ class FaultServer:
             def do_POST(self) -> None:
                 length = int(self.headers.get("content-length", 0))
                 raw = self.rfile.read(length)
-                request = Request(
-                    self.path, {k.lower(): v for k, v in self.headers.items()}, json.loads(raw or b"{}")
-                )
+                request = Request(self.path, {k.lower(): v for k, v in self.headers.items()}, json.loads(raw or b"{}"))
                 with suppress(OSError):
                     owner._next(request)(Reply(self, request, owner.stopped))
                 self.close_connection = True
@@ -88,9 +86,7 @@ class Reply:
     def __init__(self, handler: BaseHTTPRequestHandler, request: Request, stopped: threading.Event) -> None:
         self.handler, self.request, self.stopped = handler, request, stopped
 
-    def send(
-        self, status: int, body: bytes, headers: dict[str, str] | None = None, length: int | None = None
-    ) -> None:
+    def send(self, status: int, body: bytes, headers: dict[str, str] | None = None, length: int | None = None) -> None:
         """Sends a response; ``length`` lies about its size."""
         self.handler.send_response(status)
         sent = {

@@ -9,9 +9,7 @@ from lossagent.feedback import Feedback, MetricFacts, Remark
 
 
 def test_a_mean_leaves_out_images_without_a_score() -> None:
-    feedback = Feedback(
-        scores={"niqe": {"a": 4.0, "b": None, "c": 6.0, "d": float("nan")}, "psnr": {"a": None}}
-    )
+    feedback = Feedback(scores={"niqe": {"a": 4.0, "b": None, "c": 6.0, "d": float("nan")}, "psnr": {"a": None}})
     assert feedback.mean("niqe") == 5.0
     assert feedback.means() == {"niqe": 5.0, "psnr": None}
     assert feedback.mean("unknown") is None

@@ -52,9 +52,7 @@ def test_the_same_arguments_give_the_same_interval_whatever_the_order_of_images(
 
 
 @pytest.mark.parametrize(("tolerance", "exceeds"), [(None, None), (0.2, True), (0.5, False)])
-def test_with_fewer_than_eight_images_the_tolerance_stands_in(
-    tolerance: float | None, exceeds: bool | None
-) -> None:
+def test_with_fewer_than_eight_images_the_tolerance_stands_in(tolerance: float | None, exceeds: bool | None) -> None:
     change = paired_change(scores([1.3] * 7), scores([1.0] * 7), "m", tolerance, seed=0)
     assert not change.estimable
     assert change.n == 7

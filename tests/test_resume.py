@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tiny import experiment
 
 from lossagent.runs import canonical, read_trajectory
+from tiny import experiment
 
 DRIVER = """
 import os, signal, sys
@@ -59,7 +59,6 @@ session.run()
 """
 
 
-
 def settings(root: Path) -> Path:
     data = experiment(
         root,
@@ -77,7 +76,14 @@ def settings(root: Path) -> Path:
 
 
 def drive(root: Path, name: str, moment: str, count: int = 0) -> int:
-    command = [sys.executable, str(root / "driver.py"), str(root / name), str(root / "experiment.yaml"), moment, str(count)]
+    command = [
+        sys.executable,
+        str(root / "driver.py"),
+        str(root / name),
+        str(root / "experiment.yaml"),
+        moment,
+        str(count),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode in (0, -9), done.stderr
     return done.returncode
@@ -121,7 +127,14 @@ def test_killed_at_one_moment_after_another_it_ends_the_same(whole: Path) -> Non
 @pytest.mark.parametrize("seed", range(5))
 def test_killed_at_random_moments_it_ends_the_same(whole: Path, seed: int) -> None:
     name, rng = f"random-{seed}", random.Random(seed)
-    command = [sys.executable, str(whole / "driver.py"), str(whole / name), str(whole / "experiment.yaml"), "never", "0"]
+    command = [
+        sys.executable,
+        str(whole / "driver.py"),
+        str(whole / name),
+        str(whole / "experiment.yaml"),
+        "never",
+        "0",
+    ]
     for _ in range(5):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while not (whole / name / "events.jsonl").exists() and process.poll() is None:

@@ -139,7 +139,9 @@ def test_a_restart_from_an_unknown_state_is_refused() -> None:
 
 
 def test_a_repeated_sibling_goes_on_from_the_state_that_is_there() -> None:
-    steer = steering(MemoryLog(), Doubling(restart=lambda view: min(1, view.head.id), needs_restart=True), can_restart=True)
+    steer = steering(
+        MemoryLog(), Doubling(restart=lambda view: min(1, view.head.id), needs_restart=True), can_restart=True
+    )
     steer.tell(0, scores=scores(7.0))
     parents = []
     while stage := steer.ask():
@@ -270,7 +272,13 @@ def test_a_plain_loop_killed_between_ask_and_tell_ends_where_it_would_have(tmp_p
     (tmp_path / "loop.py").write_text(textwrap.dedent(LOOP))
 
     def run(name: str, kill_at: int) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, str(tmp_path / "loop.py"), str(tmp_path / name), str(tmp_path / f"{name}.pt"), str(kill_at)]
+        command = [
+            sys.executable,
+            str(tmp_path / "loop.py"),
+            str(tmp_path / name),
+            str(tmp_path / f"{name}.pt"),
+            str(kill_at),
+        ]
         return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
     whole = run("whole", -1)

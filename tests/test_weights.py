@@ -91,9 +91,7 @@ def test_frozen_losses_stay_and_switching_can_be_forbidden() -> None:
 
 @pytest.mark.xfail(reason="a start outside the box jumps to it instead of walking", strict=False)
 @pytest.mark.parametrize(("start", "end"), [(100.0, 25.0), (1e-6, 4e-6)])
-def test_a_start_outside_the_box_walks_back_as_fast_as_the_trust_region_allows(
-    start: float, end: float
-) -> None:
+def test_a_start_outside_the_box_walks_back_as_fast_as_the_trust_region_allows(start: float, end: float) -> None:
     got = Bounds(low=1e-4, high=10.0, trust=4.0).project(of(l1=1.0, gan=start), of(l1=1.0, gan=start))
     assert got["gan"] == pytest.approx(end)
 
@@ -114,9 +112,7 @@ def test_a_projection_stays_inside_and_changes_nothing_twice(asked: list[float],
     assert bounds.project(got, previous) == got
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"low": 2.0, "high": 1.0}, {"trust": 1.0}, {"per_loss": {"gan": (0.0, 1.0)}}]
-)
+@pytest.mark.parametrize("wrong", [{"low": 2.0, "high": 1.0}, {"trust": 1.0}, {"per_loss": {"gan": (0.0, 1.0)}}])
 def test_bounds_that_cannot_hold_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Bounds.model_validate(wrong)

@@ -9,8 +9,8 @@ from lossagent.losses.base import Loss
 from lossagent.metrics.base import Metric
 from lossagent.objectives.base import Objective
 from lossagent.runs import MemoryLog, RunFolder
-from lossagent.steering import Stage, Steering, Surroundings
-from lossagent.trajectory import Decision, Evidence, StageReport, State, Trajectory
+from lossagent.steering import Steering, Surroundings
+from lossagent.trajectory import Decision, Evidence, Stage, StageReport, State, Trajectory
 from lossagent.weights import Bounds, Weights
 
 __all__ = [

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import typer
@@ -20,13 +21,39 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+COMMANDS = {
+    "demo": "demo:demo",
+    "run": "run:run",
+    "resume": "run:resume",
+    "recipe": "recipe:recipe",
+    "score": "score:score",
+    "restore": "restore:restore_command",
+    "report": "report:report",
+    "assets": "assets:app",
+    "doctor": "doctor:doctor",
+}
+"""Command -> where it is."""
+
 
 def main() -> None:
     """Runs the command line; errors become one clear message and an exit status."""
-    from lossagent import commands
-
-    commands.register(app)
+    register(app, sys.argv[1:])
     sys.exit(guarded(lambda: app(standalone_mode=False)))
+
+
+def register(app: typer.Typer, arguments: Sequence[str]) -> None:
+    """Adds the commands; only the one that is asked for is imported, since torch takes seconds."""
+    asked = next((a for a in arguments if not a.startswith("-")), None)
+    names = [asked] if asked in COMMANDS else list(COMMANDS)
+    for name in names:
+        module, attribute = COMMANDS[name].split(":")
+        command = getattr(importlib.import_module(f"lossagent.commands.{module}"), attribute)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
+    if len(names) == 1:
+        app.callback()(lambda: None)  # with one command alone, typer would take its name for an argument
 
 
 def guarded(call: Callable[[], Any]) -> int:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from lossagent.session import Watch
-from lossagent.steering import Stage
-from lossagent.trajectory import State, Trajectory
+from lossagent.trajectory import Stage, State, Trajectory
 
 LINE_EVERY = 15.0
 """Seconds between progress lines where there is no terminal."""
@@ -39,7 +38,7 @@ class Narrator:
         return Watch(iteration=self.iteration, event=self.event, phase=self.phase)
 
     @contextmanager
-    def bars(self) -> Iterator[None]:
+    def bars(self) -> Generator[None]:
         """Shows a bar while the block runs, on a terminal."""
         if not self.console.is_terminal:
             yield
@@ -64,7 +63,9 @@ class Narrator:
             self._bar.update(self._task, description=text, completed=done, total=total)
         elif time.monotonic() - self._spoke > LINE_EVERY:
             self._spoke = time.monotonic()
-            self.console.print(f"{self.label} stage {stage.state}/{self.stages}: iteration {done}/{total}", highlight=False)
+            self.console.print(
+                f"{self.label} stage {stage.state}/{self.stages}: iteration {done}/{total}", highlight=False
+            )
 
     def event(self, trajectory: Trajectory) -> None:
         """A line for each state that was scored."""

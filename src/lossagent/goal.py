@@ -97,7 +97,9 @@ class Goal(BaseModel):
     def require_utility(self, who: str) -> None:
         """Raises Refused where a goal is a wish alone and ``who`` needs a number."""
         if not self.has_utility:
-            raise Refused(f"{who} needs a number to compare states by, and the goal is a wish only: name a proxy metric.")
+            raise Refused(
+                f"{who} needs a number to compare states by, and the goal is a wish only: name a proxy metric."
+            )
 
     def utility(self, feedback: Feedback, start: Feedback) -> float | None:
         """Sum over targets of importance x sign x (score - score at S_0) / unit; ``None`` if a score is missing."""

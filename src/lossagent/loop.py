@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 from lossagent.objectives.base import Pixels
-from lossagent.steering import Stage, Steering
-from lossagent.trajectory import StageReport
+from lossagent.steering import Steering
+from lossagent.trajectory import Stage, StageReport
 
 
 @runtime_checkable

@@ -165,9 +165,7 @@ class RunFolder:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            raise RunBusy(
-                f"another process is writing the run {path}; wait for it or stop it first."
-            ) from None
+            raise RunBusy(f"another process is writing the run {path}; wait for it or stop it first.") from None
         return lock
 
     def close(self) -> None:

@@ -149,7 +149,9 @@ class Session:
         before, now = events[0].environment, environment.reproducibility(self.parts.device)
         for name, value in now.items():
             if before.get(name) != value:
-                self.steering.warn(f"resumed with {name} {value}; the run began with {before.get(name)}: not bit-exact.")
+                self.steering.warn(
+                    f"resumed with {name} {value}; the run began with {before.get(name)}: not bit-exact."
+                )
 
     def run(self) -> None:
         """Trains, chooses, evaluates; called again after an interruption it goes on.

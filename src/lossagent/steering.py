@@ -23,8 +23,8 @@ from lossagent.goal import Goal
 from lossagent.objectives.base import Objective, Pixels
 from lossagent.runs import Log, MemoryLog
 from lossagent.trajectory import (
-    AnyEvent,
     Answered,
+    AnyEvent,
     Decided,
     Decision,
     Exchange,
@@ -34,40 +34,15 @@ from lossagent.trajectory import (
     Retold,
     Rewound,
     Scored,
+    Stage,
+    StageReport,
     Started,
     State,
-    StageReport,
     Trained,
     Trajectory,
     Warned,
 )
 from lossagent.weights import Bounds, Weights
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A stage to train, or S_0 to take.
-
-    Attributes:
-        state: id of the state that it leads to.
-        parent: id of the state it starts from, ``None`` for S_0.
-        depth: stages from S_0; with ``replicate`` it names the window of training data.
-        weights: w^i, ``None`` for S_0.
-        replicate: > 0 for a deliberate repetition with other data.
-        report: the report of a stage that is trained already and only has to be scored.
-    """
-
-    state: int
-    parent: int | None
-    depth: int
-    weights: Weights | None
-    replicate: int = 0
-    report: StageReport | None = None
-
-    @property
-    def name(self) -> str:
-        """Folder name of the state: ``state-0007``."""
-        return f"state-{self.state:04d}"
 
 
 @dataclass(frozen=True)
@@ -218,9 +193,7 @@ class Steering:
                 raise Refused(f"at={at} is no state that was told; told so far: {known}.")
             self._append(Rewound(state=at))
         trajectory = self.trajectory
-        if trajectory.last.feedback is None and (
-            self.can_restart or trajectory.last.parent == trajectory.head.id
-        ):
+        if trajectory.last.feedback is None and (self.can_restart or trajectory.last.parent == trajectory.head.id):
             return self._stage(trajectory.last)
         if again := trajectory.children(trajectory.head.id):  # after a rewind: the recorded path once more
             return self._stage(again[-1])
@@ -252,9 +225,7 @@ class Steering:
             Refused: an unknown state, or nothing (or too much) to score by.
         """
         if not 0 <= state < len(self.trajectory.states):
-            raise Refused(
-                f"state {state} was never asked for; known: 0 to {len(self.trajectory.states) - 1}."
-            )
+            raise Refused(f"state {state} was never asked for; known: 0 to {len(self.trajectory.states) - 1}.")
         if sum(x is not None for x in (restored, scores, feedback)) != 1:
             raise Refused("tell exactly one of restored, scores and feedback.")
         known = self.trajectory.states[state]
@@ -263,9 +234,7 @@ class Steering:
             return self._retell(known, scores, feedback)
         if restored is not None:
             if self.objective is None:
-                raise Refused(
-                    "restored images were told and there is no objective to score them; tell scores."
-                )
+                raise Refused("restored images were told and there is no objective to score them; tell scores.")
             feedback = self.objective(restored)
         elif scores is not None:
             feedback = Feedback(scores={m: dict(s) for m, s in scores.items()})

@@ -288,6 +288,32 @@ EVENTS: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
 
 
 @dataclass(frozen=True)
+class Stage:
+    """A stage to train, or S_0 to take.
+
+    Attributes:
+        state: id of the state that it leads to.
+        parent: id of the state it starts from, ``None`` for S_0.
+        depth: stages from S_0; with ``replicate`` it names the window of training data.
+        weights: w^i, ``None`` for S_0.
+        replicate: > 0 for a deliberate repetition with other data.
+        report: the report of a stage that is trained already and only has to be scored.
+    """
+
+    state: int
+    parent: int | None
+    depth: int
+    weights: Weights | None
+    replicate: int = 0
+    report: StageReport | None = None
+
+    @property
+    def name(self) -> str:
+        """Folder name of the state: ``state-0007``."""
+        return f"state-{self.state:04d}"
+
+
+@dataclass(frozen=True)
 class Trajectory:
     """A tree of states: a pure fold of the event log.
 

@@ -34,9 +34,7 @@ def weights(*numbers: float, names: Sequence[str] = LOSSES) -> Weights:
 def niqe(value: float | None, images: Sequence[str] = IMAGES) -> Feedback:
     """Scores around a mean; the spread over images is the same in every state, so a change has no noise."""
     middle = (len(images) - 1) / 2
-    return Feedback(
-        scores={"niqe": {n: None if value is None else value + i - middle for i, n in enumerate(images)}}
-    )
+    return Feedback(scores={"niqe": {n: None if value is None else value + i - middle for i, n in enumerate(images)}})
 
 
 def state(

@@ -100,18 +100,13 @@ def test_random_moves_around_the_head_inside_the_trust_region_and_leaves_the_anc
     assert abs(sum(ratios) / len(ratios)) < 0.2  # as often up as down
     assert max(ratios) > 1.2
     assert min(ratios) < -1.2
-    near = [
-        Random(spread=1.1).decide(seen(trajectory, Bounds(), seed=s), forget).weights["gan"]
-        for s in range(50)
-    ]
+    near = [Random(spread=1.1).decide(seen(trajectory, Bounds(), seed=s), forget).weights["gan"] for s in range(50)]
     assert all(1 / 1.1001 < w / head["gan"] < 1.1001 for w in near)
 
 
 def test_random_without_a_trust_region_draws_around_the_initial_weights() -> None:
     trajectory = grow([(0, weights(1.0, 0.1, 0.01), niqe(6.0)), (1, weights(1.0, 9.0, 9.0), niqe(5.0))])
-    drawn = [
-        Random().decide(seen(trajectory, Bounds.none(), seed=s), forget).weights["gan"] for s in range(100)
-    ]
+    drawn = [Random().decide(seen(trajectory, Bounds.none(), seed=s), forget).weights["gan"] for s in range(100)]
     assert all(0.001 * 0.999 <= w <= 0.1 * 1.001 for w in drawn)
 
 

@@ -219,12 +219,8 @@ def test_moves_do_not_run_away_without_bounds() -> None:
 def test_numbers_are_averaged_arithmetically_and_moves_geometrically() -> None:
     answers = [weights(1.0, 0.1, 0.01, names=NAMES), weights(1.0, 0.4, 0.04, names=NAMES)]
     for form in (Pattern(), Numbers()):
-        assert form.average(answers, PREVIOUS).values() == pytest.approx(
-            {"L1": 1.0, "Perceptual": 0.25, "GAN": 0.025}
-        )
-    assert Moves().average(answers, PREVIOUS).values() == pytest.approx(
-        {"L1": 1.0, "Perceptual": 0.2, "GAN": 0.02}
-    )
+        assert form.average(answers, PREVIOUS).values() == pytest.approx({"L1": 1.0, "Perceptual": 0.25, "GAN": 0.025})
+    assert Moves().average(answers, PREVIOUS).values() == pytest.approx({"L1": 1.0, "Perceptual": 0.2, "GAN": 0.02})
 
 
 def test_on_and_off_go_by_majority_and_a_tie_leaves_it() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -100,7 +101,7 @@ def test_whatever_goes_wrong_is_recorded_and_asked_again(reply: Reply) -> None:
     assert len(recall.known["pooled/0"].raw or "") <= 20_000
     for messages in calls(agent):
         roles = [m.role for m in messages]
-        assert all(a != b for a, b in zip(roles, roles[1:], strict=False))
+        assert all(a != b for a, b in itertools.pairwise(roles))
         assert sum(len(m.content) for m in messages) < 6000
 
 
@@ -233,9 +234,7 @@ def test_without_a_count_of_the_models_own_it_is_estimated() -> None:
 def test_a_replay_with_another_count_keeps_the_record() -> None:
     recall = Recorder()
     first = LLM(Counting([GOOD]), LONG_GOOD).decide(LONG, recall)
-    assert (
-        LLM(Scripted([]), LONG_GOOD.model_copy(update={"prompt_limit": 99999})).decide(LONG, recall) == first
-    )
+    assert LLM(Scripted([]), LONG_GOOD.model_copy(update={"prompt_limit": 99999})).decide(LONG, recall) == first
 
 
 def test_a_prompt_that_does_not_fit_at_all_is_not_asked() -> None:
@@ -283,12 +282,8 @@ def test_a_remark_is_one_line_of_quoted_data() -> None:
     v = attacked()
     v = replace(v, head=v.trajectory.head)
     for message in LLM(Scripted([]), POOLED).prompts(v):
-        assert not any(
-            token in message.content for token in ("<|", "|>", "[INST]", "[/INST]", "</s>", "\x1b", "\x00")
-        )
-        assert not any(
-            text.startswith(("Weights:", "Thoughts: obey")) for text in message.content.split("\n")
-        )
+        assert not any(token in message.content for token in ("<|", "|>", "[INST]", "[/INST]", "</s>", "\x1b", "\x00"))
+        assert not any(text.startswith(("Weights:", "Thoughts: obey")) for text in message.content.split("\n"))
     user = LLM(Scripted([]), POOLED).prompts(v)[1].content
     quoted = user[user.index('remarked: "') + len('remarked: "') :]
     assert "gan=9:9:9" in quoted[: quoted.index('"')]
@@ -321,7 +316,8 @@ def test_thoughts_are_one_printable_line() -> None:
     thoughts = agent.decide(view(), forget).thoughts
     assert thoughts.startswith("a[31m bc long")
     assert thoughts.isprintable()
-    assert len(thoughts) == 1000
+    assert 990 < len(thoughts) <= 1000
+    assert thoughts.endswith("…")
 
 
 def test_what_was_read_is_recorded_with_the_exchange() -> None:

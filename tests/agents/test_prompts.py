@@ -96,9 +96,7 @@ WAY = re.compile(r"lower|higher", re.IGNORECASE)
 def test_the_direction_is_said_only_where_it_is_on(
     direction: str, in_system: bool, in_user: bool, evidence: bool, short: bool
 ) -> None:
-    options = changed(
-        PAPER, direction=direction, evidence=EvidenceOptions.model_validate(evidence).model_dump()
-    )
+    options = changed(PAPER, direction=direction, evidence=EvidenceOptions.model_validate(evidence).model_dump())
     system, user = asked(case_study(), options, short=short)
     assert bool(WAY.search(system)) == in_system
     assert bool(WAY.search(user)) == in_user
@@ -128,9 +126,7 @@ def test_without_an_example_there_is_none() -> None:
 
 
 def test_the_papers_prompts_hold_no_evidence() -> None:
-    report = StageReport(
-        evidence=Evidence(raw={"L1": 0.1}, image_norms={"L1": 1.0, "GAN": 3.0}), extra={"d": 1.0}
-    )
+    report = StageReport(evidence=Evidence(raw={"L1": 0.1}, image_norms={"L1": 1.0, "GAN": 3.0}), extra={"d": 1.0})
     view = case_study()
     view = replace(
         view,
@@ -167,11 +163,8 @@ def test_the_last_change_is_set_against_its_noise() -> None:
     assert "by -1.0000 over 10 images" in asked(seen(line(6.0, 5.0)), LLMOptions())[1]
     assert "clearly better" in asked(seen(line(6.0, 5.0)), LLMOptions())[1]
     assert "clearly worse" in asked(seen(line(5.0, 6.0)), LLMOptions())[1]
-    mixed = Feedback(
-        scores={
-            "niqe": {n: (v or 0) + (-1) ** i for i, (n, v) in enumerate(niqe(6.0).scores["niqe"].items())}
-        }
-    )
+    scores = niqe(6.0).scores["niqe"].items()
+    mixed = Feedback(scores={"niqe": {n: (v or 0) + (-1) ** i for i, (n, v) in enumerate(scores)}})
     noisy = change_state(line(6.0, 6.0), 2, feedback=mixed)
     assert "no more than noise" in asked(seen(noisy), LLMOptions())[1]
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from agents.kit import GOAL, change_state, grow, line, niqe, seen, weights
-from lossagent.agents import Fixed, Random, Rollback, View, forget
+from agents.kit import GOAL, NIQE, change_state, grow, line, niqe, seen, weights
+from lossagent.agents import Agent, Fixed, Random, Rollback, View, forget
 from lossagent.agents.base import Recall
 from lossagent.errors import Refused
 from lossagent.feedback import Feedback
 from lossagent.goal import Constraint, Goal, Target
+from lossagent.runs import MemoryLog
+from lossagent.steering import Steering
 from lossagent.trajectory import Decision, StageReport
 from lossagent.weights import Bounds, Weights
 
@@ -62,16 +64,12 @@ def test_a_change_within_noise_is_not_undone() -> None:
     trajectory = line(6.0, 5.0)
     wild = {n: 5.05 + (1 if i % 2 else -1) for i, n in enumerate(niqe(5.0).scores["niqe"])}
     child = Feedback(scores={"niqe": {n: v + (niqe(0.0).scores["niqe"][n] or 0) for n, v in wild.items()}})
-    trajectory = replace(
-        line(6.0, 5.0, 5.05), states=change_state(line(6.0, 5.0, 5.05), 3, feedback=child).states
-    )
+    trajectory = replace(line(6.0, 5.0, 5.05), states=change_state(line(6.0, 5.0, 5.05), 3, feedback=child).states)
     assert Rollback(Says(NEW)).decide(seen(trajectory, FREE), forget).restart_from == 3
 
 
 @pytest.mark.parametrize(("fall", "goes_back"), [(0.05, False), (0.15, True)])
-def test_with_few_images_the_unit_stands_in_and_a_tolerance_goes_before_it(
-    fall: float, goes_back: bool
-) -> None:
+def test_with_few_images_the_unit_stands_in_and_a_tolerance_goes_before_it(fall: float, goes_back: bool) -> None:
     few = ("a", "b")
     stages = [(0, W, niqe(6.0, few)), (1, BEST, niqe(5.0, few)), (2, WORSE, niqe(5.0 + fall, few))]
     view = seen(grow(stages, start=niqe(7.0, few)), FREE)
@@ -91,9 +89,7 @@ def test_the_best_state_of_the_whole_tree_is_taken() -> None:
 
 def test_pruned_states_are_never_chosen() -> None:
     trajectory = change_state(line(6.0, 5.0, 5.5), 2, restorable=False)
-    assert (
-        Rollback(Says(NEW)).decide(seen(trajectory, FREE), forget).restart_from == 3
-    )  # now the best that is left
+    assert Rollback(Says(NEW)).decide(seen(trajectory, FREE), forget).restart_from == 3  # now the best that is left
     nothing = trajectory
     for i in range(4):
         nothing = change_state(nothing, i, restorable=False)
@@ -202,3 +198,23 @@ def test_several_targets_are_weighed_by_unit_and_importance() -> None:
     heavy = Goal(targets=(GOAL.targets[0].model_copy(update={"importance": 9.0}), psnr))
     assert Rollback(Says(BEST)).decide(seen(trajectory, FREE, light), forget).restart_from == 2
     assert Rollback(Says(BEST)).decide(seen(trajectory, FREE, heavy), forget).restart_from == 1
+
+
+@pytest.mark.parametrize("agent", [Fixed(), Random(), Says(NEW)], ids=lambda a: a.name)
+def test_a_run_in_which_every_stage_is_worse_trains_no_stage_twice(agent: Agent) -> None:
+    steering = Steering(
+        agent=Rollback(agent),
+        goal=GOAL,
+        initial=W,
+        stages=8,
+        log=MemoryLog(),
+        can_restart=True,
+        metrics={"niqe": NIQE},
+    )
+    steering.tell(0, feedback=niqe(5.0))
+    while stage := steering.ask():
+        steering.tell(stage.state, feedback=niqe(6.0 + stage.state))
+    states = steering.trajectory.states[1:]
+    assert len(states) == 8
+    assert len({(s.parent, str(s.weights), s.decision.replicate if s.decision else 0) for s in states}) == 8
+    assert all("rollback" in s.decision.adjusted_by for s in states[1:] if s.decision is not None)

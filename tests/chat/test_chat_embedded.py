@@ -40,9 +40,7 @@ def model_file() -> Path:
     try:
         return Path(importlib.import_module("lossagent.assets").locate("smollm2-135m-instruct"))
     except LossAgentError:
-        pytest.skip(
-            "smollm2-135m-instruct is not on this machine: lossagent assets fetch, or set LOSSAGENT_GGUF"
-        )
+        pytest.skip("smollm2-135m-instruct is not on this machine: lossagent assets fetch, or set LOSSAGENT_GGUF")
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +79,7 @@ def test_a_schema_without_a_grammar_gives_json(model):
 
 
 def test_a_long_prompt_is_refused_with_numbers(model):
-    with pytest.raises(
-        ChatFailed, match=r"prompt has \d+ tokens and the answer may have 24, .* context of 1024"
-    ):
+    with pytest.raises(ChatFailed, match=r"prompt has \d+ tokens and the answer may have 24, .* context of 1024"):
         model.complete(ask("score 7.05. " * 200), FREE, 1, 10.0)
 
 
@@ -98,9 +94,7 @@ def test_the_deadline_holds_while_reading_and_while_writing(model):
 
 
 def test_a_cut_off_answer_says_so(model):
-    got = model.complete(
-        ask("Tell a long story."), AnswerFormat("pattern", None, None, max_tokens=3), 1, 60.0
-    )
+    got = model.complete(ask("Tell a long story."), AnswerFormat("pattern", None, None, max_tokens=3), 1, 60.0)
     assert got.finish == "length"
 
 
@@ -144,9 +138,7 @@ def test_a_missing_file_and_a_missing_engine(tmp_path, monkeypatch):
         Embedded(tmp_path / "some.gguf").serve()
 
 
-@pytest.mark.parametrize(
-    "bad", [{"context": 10}, {"batch": 0}, {"threads": 0}, {"temperature": float("nan")}]
-)
+@pytest.mark.parametrize("bad", [{"context": 10}, {"batch": 0}, {"threads": 0}, {"temperature": float("nan")}])
 def test_settings_that_cannot_work(bad):
     with pytest.raises(Refused):
         Embedded(**bad)

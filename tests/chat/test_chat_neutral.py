@@ -32,9 +32,7 @@ def test_it_cannot_close_the_quotation_around_it():
     assert '"' not in quote("＂fullwidth＂")
 
 
-@pytest.mark.parametrize(
-    "text", [*TOKENS, "plain words", "x" * 600, "ﷺ" * 8, 'a "b" <c>', "é" * 3, "a b" * 300]
-)
+@pytest.mark.parametrize("text", [*TOKENS, "plain words", "x" * 600, "ﷺ" * 8, 'a "b" <c>', "é" * 3, "a b" * 300])
 def test_twice_is_once_and_the_limit_holds(text):
     once = quote(text, 100)
     assert len(once) <= 100

@@ -155,9 +155,7 @@ def test_odd_answers_pass_as_text(fault_server, text):
 
 
 def test_extra_keys_odd_usage_and_half_characters(fault_server):
-    body = json.dumps(
-        fs.completion("a\ud800b", usage={"prompt_tokens": math.nan, "completion_tokens": -1}, x=[1])
-    )
+    body = json.dumps(fs.completion("a\ud800b", usage={"prompt_tokens": math.nan, "completion_tokens": -1}, x=[1]))
     fault_server.play(fs.raw(body.encode()))
     got = client(fault_server.url).complete(MESSAGES, FREE, 5, 1.0)
     got.text.encode()

@@ -39,9 +39,7 @@ def test_every_setting_reaches_its_model():
     )
     with pytest.raises(ChatFailed, match="cap of 5 tokens"):
         server.complete([Message(role="user", content="q")], chat.AnswerFormat("pattern", None, None), 0, 1.0)
-    embedded = create(
-        SETTINGS.validate_python({"kind": "embedded", "model": "a/b.gguf", "context": 512, "threads": 3})
-    )
+    embedded = create(SETTINGS.validate_python({"kind": "embedded", "model": "a/b.gguf", "context": 512, "threads": 3}))
     assert isinstance(embedded, Embedded)
     assert (embedded.name, embedded.context, embedded.threads) == ("b", 512, 3)
 
@@ -65,17 +63,13 @@ def test_unknown_keys_and_values_are_refused(bad):
 
 def test_a_key_written_into_the_file_is_refused_and_not_repeated():
     with pytest.raises(ValidationError) as caught:
-        SETTINGS.validate_python(
-            {"kind": "server", "base_url": "http://h", "model": "m", "api_key": "sk-secret"}
-        )
+        SETTINGS.validate_python({"kind": "server", "base_url": "http://h", "model": "m", "api_key": "sk-secret"})
     assert "sk-secret" not in str(caught.value)
     assert "api_key" in str(caught.value)
 
 
 def test_cost_needs_prices():
-    parsed = SETTINGS.validate_python(
-        {"kind": "server", "base_url": "http://h/v1", "model": "m", "max_cost": 1.0}
-    )
+    parsed = SETTINGS.validate_python({"kind": "server", "base_url": "http://h/v1", "model": "m", "max_cost": 1.0})
     with pytest.raises(Refused, match="prompt_price"):
         create(parsed)
 

@@ -12,9 +12,7 @@ from lossagent.losses import Loss
 Make = Callable[[], Loss]
 
 
-def images(
-    batch: int = 3, side: int = 48, dtype: torch.dtype = torch.float32, seed: int = 0
-) -> tuple[Tensor, Tensor]:
+def images(batch: int = 3, side: int = 48, dtype: torch.dtype = torch.float32, seed: int = 0) -> tuple[Tensor, Tensor]:
     """A smooth target and a noisy restored image, both RGB in [0, 1]."""
     generator = torch.Generator().manual_seed(seed)
     target = torch.rand(batch, 3, side // 4, side // 4, generator=generator)

@@ -25,9 +25,7 @@ MAKERS = {
     "charbonnier": Charbonnier,
     "perceptual-vgg19": lambda: perceptual("vgg19", layer_weights={"conv1_2": 0.1, "conv3_1": 1.0}),
     "perceptual-efficientnet-lite0": lambda: perceptual("efficientnet-lite0"),
-    "perceptual-upsampled": lambda: perceptual(
-        "efficientnet-lite0", layer_weights={"stage2": 1.0}, upsample=2
-    ),
+    "perceptual-upsampled": lambda: perceptual("efficientnet-lite0", layer_weights={"stage2": 1.0}, upsample=2),
     "perceptual-squeezenet-mse": lambda: perceptual("squeezenet1_1", criterion="mse"),
     "lpips-alex": lambda: LPIPS("alex", "random"),
     "lpips-squeeze": lambda: LPIPS("squeeze", "random"),

@@ -45,8 +45,7 @@ def snapshot(networks: list[nn.Module]) -> dict:
         found |= {f"{number}.mode.{n}": m.training for n, m in network.named_modules()}
         found |= {f"{number}.flag.{n}": p.requires_grad for n, p in network.named_parameters()}
         found |= {
-            f"{number}.grad.{n}": None if p.grad is None else p.grad.clone()
-            for n, p in network.named_parameters()
+            f"{number}.grad.{n}": None if p.grad is None else p.grad.clone() for n, p in network.named_parameters()
         }
     return found
 

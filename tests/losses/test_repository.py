@@ -53,9 +53,7 @@ def test_gradient_of_the_composite_is_the_weighted_sum_of_gradients():
     for name, loss in losses.losses.items():
         expected += weights[name] * torch.autograd.grad(loss(restorer(source), target), restorer.weight)[0]
     assert (composite - expected).norm() <= 1e-6 * expected.norm()
-    assert float(total.detach()) == pytest.approx(
-        sum(weights[n] * float(v) for n, v in raw.items()), rel=1e-12
-    )
+    assert float(total.detach()) == pytest.approx(sum(weights[n] * float(v) for n, v in raw.items()), rel=1e-12)
     assert list(raw) == ["l1", "perceptual", "gan"]
     assert not any(v.requires_grad for v in raw.values())
 

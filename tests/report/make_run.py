@@ -186,9 +186,7 @@ def _events(
     events: list[Event] = [
         Started(time=next(clock), run=folder.name, initial=INITIAL, stages=stages),
         Trained(time=next(clock), state=0, report=StageReport(iterations=60, seconds=9.0)),
-        Scored(
-            time=next(clock), state=0, feedback=Feedback(scores=scores_of(0.0, images, "feed")), seconds=2.0
-        ),
+        Scored(time=next(clock), state=0, feedback=Feedback(scores=scores_of(0.0, images, "feed")), seconds=2.0),
     ]
     for state, parent, weights, quality, adjusted in plan:
         keys: tuple[str, ...] = ()
@@ -214,9 +212,7 @@ def _events(
             Trained(time=next(clock), state=state, report=report),
             Scored(time=next(clock), state=state, feedback=scores, seconds=2.2),
         ]
-    events.append(
-        Warned(time=next(clock), text="state 4, iteration 31: non-finite gradient; step skipped <i>.")
-    )
+    events.append(Warned(time=next(clock), text="state 4, iteration 31: non-finite gradient; step skipped <i>."))
     if finished:
         best = max(plan, key=lambda p: p[3])[0] if plan else 0
         events.append(
@@ -283,9 +279,7 @@ def _evaluation(
     for p in plan:
         depth[p[0]] = depth[p[1]] + 1
     sets = {}
-    for seed, (name, count) in enumerate(
-        {"feedback": images, "selection": images, "test": 2 * images}.items(), 1
-    ):
+    for seed, (name, count) in enumerate({"feedback": images, "selection": images, "test": 2 * images}.items(), 1):
         rows = {
             label: {"state": s, "depth": depth[s], "scores": scores_of(quality[s], count, name[:4], seed)}
             for label, s in (("start", 0), ("selected", selected), ("last", last))
@@ -317,9 +311,7 @@ def _pictures(
         _save(folder / "images/test/reference" / name, truth)
         _save(folder / "images/test/input" / name, truth[::4, ::4])
         for state, value in quality.items():
-            _save(
-                folder / f"images/state-{state:04d}" / f"feed{index:02d}.png", restored(truth, value, state)
-            )
+            _save(folder / f"images/state-{state:04d}" / f"feed{index:02d}.png", restored(truth, value, state))
         _save(folder / "images/reference" / f"feed{index:02d}.png", truth)
 
 
@@ -327,9 +319,7 @@ def photograph(index: int, height: int = 200, width: int = 300) -> np.ndarray:
     """A picture with edges, gradients and fine texture; float in [0, 1]."""
     y, x = np.mgrid[:height, :width] / 60.0
     rng = np.random.default_rng(index)
-    base = np.stack(
-        [0.5 + 0.3 * np.sin(x * (1 + c / 3) + index) * np.cos(y * (1.2 + index / 4)) for c in range(3)], -1
-    )
+    base = np.stack([0.5 + 0.3 * np.sin(x * (1 + c / 3) + index) * np.cos(y * (1.2 + index / 4)) for c in range(3)], -1)
     base += 0.18 * (np.sin(18 * x + 9 * y) > 0)[..., None] * (x > 2.4)[..., None]
     return np.clip(base + 0.09 * rng.standard_normal((height, width, 1)) * (y > 1.6)[..., None], 0, 1)
 

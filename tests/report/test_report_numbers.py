@@ -152,9 +152,7 @@ def test_crops_lie_where_the_versions_differ_and_are_not_interpolated(rng):
     base = rng.integers(0, 255, (120, 160, 3), dtype=np.uint8)
     changed = base.copy()
     changed[80:100, 100:130] = 255 - changed[80:100, 100:130]
-    shown = Shown(
-        "x", "test", (Version("s", "#000000", "start", base), Version("r", "#000000", "reported", changed))
-    )
+    shown = Shown("x", "test", (Version("s", "#000000", "start", base), Version("r", "#000000", "reported", changed)))
     (top, left, side), (other_top, other_left, _) = windows(shown, 2, side=40)
     assert top <= 80
     assert top + side >= 100
@@ -195,9 +193,7 @@ def test_a_set_that_shares_photographs_is_shown_without_them_too(tmp_path):
 def test_a_fixed_state_evaluated_at_the_depth_of_the_selected_one_stands_beside(made, tmp_path):
     stored = json.loads((made.runs[1] / "evaluation.json").read_text())
     for one in stored["sets"].values():
-        scores = {
-            m: {i: (v or 0) + 1 for i, v in s.items()} for m, s in one["rows"]["start"]["scores"].items()
-        }
+        scores = {m: {i: (v or 0) + 1 for i, v in s.items()} for m, s in one["rows"]["start"]["scores"].items()}
         one["rows"]["depth 7"] = {"state": 7, "depth": 7, "scores": scores}
         one["rows"]["depth 8"] = one["rows"]["last"]
     fixed = shutil.copytree(made.runs[1], tmp_path / "fixed")

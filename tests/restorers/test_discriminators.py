@@ -121,9 +121,7 @@ def test_initial_weights():
     orthogonal = UNetDiscriminator(channels=4, initial="orthogonal")
     matrix = orthogonal.conv2.weight_orig.detach().flatten(1)
     torch.testing.assert_close(matrix @ matrix.T, 0.04 * torch.eye(16), atol=1e-5, rtol=0)
-    assert torch.linalg.matrix_norm(orthogonal.conv2.weight.detach().flatten(1), 2) == pytest.approx(
-        1, abs=1e-4
-    )
+    assert torch.linalg.matrix_norm(orthogonal.conv2.weight.detach().flatten(1), 2) == pytest.approx(1, abs=1e-4)
     normal = PatchDiscriminator(channels=16, initial="normal")
     assert normal.model[5].weight.std().item() == pytest.approx(0.02, rel=0.05)
     assert normal.model[0].bias.abs().max() == 0

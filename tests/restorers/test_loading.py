@@ -67,9 +67,7 @@ def test_the_average_is_preferred_unless_a_key_is_named(tmp_path):
 
 
 def test_a_checkpoint_that_does_not_fit_is_named_and_changes_nothing(tmp_path):
-    wider = {
-        n: t for n, t in CompactSR(scale=2, channels=8, blocks=1).state_dict().items() if "tail" not in n
-    }
+    wider = {n: t for n, t in CompactSR(scale=2, channels=8, blocks=1).state_dict().items() if "tail" not in n}
     path = tmp_path / "wider.safetensors"
     save_file({**wider, "extra.weight": torch.zeros(1)}, path)
     fresh = network()
@@ -146,9 +144,7 @@ def test_damaged_files_are_refused(tmp_path, suffix, keep):
 def test_missing_files_and_other_kinds_are_refused(tmp_path):
     with pytest.raises(Refused, match=r"nothing\.pth are not there"):
         load_state(tmp_path / "nothing.pth")
-    with pytest.raises(
-        Refused, match=r"must be a file of kind \.safetensors, \.pth, \.pt, \.ckpt; found .*\.onnx"
-    ):
+    with pytest.raises(Refused, match=r"must be a file of kind \.safetensors, \.pth, \.pt, \.ckpt; found .*\.onnx"):
         load_state(tmp_path / "net.onnx")
 
 
@@ -174,9 +170,7 @@ def test_unknown_names_and_arguments():
         build("swinr", {})
     with pytest.raises(UnknownName, match=r"Unknown discriminator 'unett'\. Did you mean 'unet'"):
         build_discriminator("unett", {})
-    with pytest.raises(
-        Refused, match=r"'compact' takes no argument 'depth'\. It takes: scale, channels, blocks"
-    ):
+    with pytest.raises(Refused, match=r"'compact' takes no argument 'depth'\. It takes: scale, channels, blocks"):
         build("compact", {"depth": 3})
     with pytest.raises(Refused, match="scale must be one of"):
         build("compact", {"scale": 7})

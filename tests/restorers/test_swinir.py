@@ -70,8 +70,7 @@ def test_published_settings_have_the_published_number_of_parameters(settings, pa
 def test_names_and_shapes_are_those_of_released_checkpoints():
     with torch.device("meta"):
         shapes = {
-            n: tuple(t.shape)
-            for n, t in SwinIR(**MEDIUM, upscale=4, upsampler="pixelshuffle").state_dict().items()
+            n: tuple(t.shape) for n, t in SwinIR(**MEDIUM, upscale=4, upsampler="pixelshuffle").state_dict().items()
         }
     block = "layers.5.residual_group.blocks.1."
     expected = {
@@ -146,9 +145,7 @@ def test_any_size_is_restored(size):
         restored = network(x)
         padded = torch.zeros(1, 3, -(-size[0] // 4) * 4, -(-size[1] // 4) * 4)
         if min(size) > 3:  # where PyTorch's reflection is defined
-            padded = nn.functional.pad(
-                x, (0, padded.shape[3] - size[1], 0, padded.shape[2] - size[0]), "reflect"
-            )
+            padded = nn.functional.pad(x, (0, padded.shape[3] - size[1], 0, padded.shape[2] - size[0]), "reflect")
             expected = network(padded)[:, :, : size[0] * 2, : size[1] * 2]
             torch.testing.assert_close(restored, expected)
     assert restored.shape == (1, 3, size[0] * 2, size[1] * 2)

@@ -78,9 +78,7 @@ class Field(nn.Module):
     def __init__(self, scale: int) -> None:
         super().__init__()
         self.scale = scale
-        self.net = nn.Sequential(
-            nn.Conv2d(3, 4, 7, padding=3), nn.Tanh(), nn.Conv2d(4, 3, 7, padding=3), nn.Sigmoid()
-        )
+        self.net = nn.Sequential(nn.Conv2d(3, 4, 7, padding=3), nn.Tanh(), nn.Conv2d(4, 3, 7, padding=3), nn.Sigmoid())
 
     def forward(self, x):
         return nn.functional.interpolate(self.net(x), scale_factor=float(self.scale), mode="nearest")
@@ -100,9 +98,7 @@ def test_tiles_equal_the_whole_within_the_stated_bound(size, scale, tile, overla
 def test_tiles_equal_the_whole_for_the_compact_network():
     network, image = CompactSR(scale=2, channels=4, blocks=2), torch.rand(1, 3, 40, 64)
     whole = restore(network, image, scale=2)
-    torch.testing.assert_close(
-        restore(network, image, scale=2, tile=32, overlap=18), whole, atol=1e-5, rtol=0
-    )
+    torch.testing.assert_close(restore(network, image, scale=2, tile=32, overlap=18), whole, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("blend", [True, False])

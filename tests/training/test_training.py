@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import experiment
 
 from lossagent.build import build
 from lossagent.experiment import Experiment, parse
@@ -19,6 +18,7 @@ from lossagent.session import Session
 from lossagent.training import checkpoints
 from lossagent.training.randomness import seed_everything, window
 from lossagent.weights import Weights
+from tiny import experiment
 
 pytestmark = pytest.mark.usefixtures("no_assets")
 
@@ -127,7 +127,7 @@ def test_an_interrupted_stage_goes_on_from_its_rolling_checkpoint(tmp_path: Path
         if getattr(stage, "state", 0) == 2 and done == 3:
             session.stop.requested = True
 
-    session.trainer._progress = stop
+    session.trainer.progress = stop
     with pytest.raises(KeyboardInterrupt, match="iteration"):
         session.run()
     assert (tmp_path / "part" / "checkpoints" / "partial").exists()
@@ -151,7 +151,7 @@ def test_a_damaged_rolling_checkpoint_is_said_and_the_stage_begins_anew(tmp_path
     def stop(stage: object, done: int, total: int) -> None:
         session.stop.requested = getattr(stage, "state", 0) == 2 and done >= 3
 
-    session.trainer._progress = stop
+    session.trainer.progress = stop
     with pytest.raises(KeyboardInterrupt):
         session.run()
     file = tmp_path / "part" / "checkpoints" / "partial" / "restorer.safetensors"

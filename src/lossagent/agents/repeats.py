@@ -58,9 +58,7 @@ def _perturbed(decision: Decision, view: View, attempt: int) -> Decision:
         low, high = reach(name, magnitudes[name], factor, view.bounds)
         magnitudes[name] = math.exp(generator.uniform(math.log(low), math.log(high)))
     weights = Weights(magnitudes=magnitudes, off=decision.weights.off)
-    return decision.model_copy(
-        update={"weights": weights, "adjusted_by": (*decision.adjusted_by, "perturbed")}
-    )
+    return decision.model_copy(update={"weights": weights, "adjusted_by": (*decision.adjusted_by, "perturbed")})
 
 
 def _accepted(decision: Decision, twin: State | None, view: View) -> Decision:

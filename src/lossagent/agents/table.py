@@ -101,7 +101,5 @@ def _bare(settings: FixedSettings | RandomSettings | LLMSettings, chat: ChatMode
     if isinstance(settings, RandomSettings):
         return Random(settings.spread)
     if chat is None:
-        raise Refused(
-            "agent 'llm' asks a language model, and the experiment names none: add a 'chat' section."
-        )
+        raise Refused("agent 'llm' asks a language model, and the experiment names none: add a 'chat' section.")
     return LLM(chat, settings)

@@ -134,9 +134,7 @@ def run_pip(arguments: list[str], scratch: Path, report: Callable[[int], None]) 
         except BaseException:
             process.kill()
             raise
-    complaints = [
-        line for line in log.read_text(errors="replace").splitlines() if not line.startswith("WARNING")
-    ]
+    complaints = [line for line in log.read_text(errors="replace").splitlines() if not line.startswith("WARNING")]
     return process.returncode, " ".join(complaints[-3:])
 
 

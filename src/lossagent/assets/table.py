@@ -91,9 +91,7 @@ def _numbered(package: str, version: str, count: int) -> Wheels:
     """Packages ``package1`` .. ``packageN`` with data/part01.bin .. data/partNN.bin."""
     module = package.replace("-", "_")
     return Wheels(
-        tuple(
-            Part(f"{package}{i}", version, f"{module}{i}/data/part{i:02d}.bin") for i in range(1, count + 1)
-        )
+        tuple(Part(f"{package}{i}", version, f"{module}{i}/data/part{i:02d}.bin") for i in range(1, count + 1))
     )
 
 

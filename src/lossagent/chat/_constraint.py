@@ -22,9 +22,7 @@ Mode = Literal["json_schema", "grammar", "structured_outputs", "guided", "none"]
 * ``none``: only the prompt says it.
 """
 
-PROBE: tuple[Message, ...] = (
-    Message(role="user", content="Reply with the single word hello and nothing else."),
-)
+PROBE: tuple[Message, ...] = (Message(role="user", content="Reply with the single word hello and nothing else."),)
 _WORD = "zq7-kx4"
 _SCHEMA: dict[str, Any] = {
     "type": "object",

@@ -57,9 +57,7 @@ class ChatModel(Protocol):
         """Name of the model, recorded with each exchange."""
         ...
 
-    def complete(
-        self, messages: Sequence[Message], answer: AnswerFormat, seed: int, deadline: float
-    ) -> Completion:
+    def complete(self, messages: Sequence[Message], answer: AnswerFormat, seed: int, deadline: float) -> Completion:
         """One completion.
 
         Args:

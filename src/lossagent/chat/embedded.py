@@ -114,9 +114,7 @@ class Embedded:
         """
         return self._loaded().count(messages)
 
-    def complete(
-        self, messages: Sequence[Message], answer: AnswerFormat, seed: int, deadline: float
-    ) -> Completion:
+    def complete(self, messages: Sequence[Message], answer: AnswerFormat, seed: int, deadline: float) -> Completion:
         """One completion.
 
         Raises:
@@ -205,9 +203,7 @@ class Embedded:
             return locate(self._model)
         path = Path(self._model)
         if not path.is_file():
-            raise MissingAsset(
-                f"there is no model file {path}; name a .gguf file or an asset (lossagent assets)."
-            )
+            raise MissingAsset(f"there is no model file {path}; name a .gguf file or an asset (lossagent assets).")
         return path
 
 

@@ -52,9 +52,7 @@ class Replay:
         """Name of the model."""
         return self._name
 
-    def complete(
-        self, messages: Sequence[Message], answer: AnswerFormat, seed: int, deadline: float
-    ) -> Completion:
+    def complete(self, messages: Sequence[Message], answer: AnswerFormat, seed: int, deadline: float) -> Completion:
         """The recorded answer, with the recorded tokens and seconds; takes no time.
 
         Raises:
@@ -64,9 +62,7 @@ class Replay:
         key = digest(messages)
         known = self._recorded.get(key)
         if known is None:
-            raise ChatFailed(
-                f"{self._name}: this question is not in the recording. {self._difference(messages)}"
-            )
+            raise ChatFailed(f"{self._name}: this question is not in the recording. {self._difference(messages)}")
         times = self._asked.get(key, 0)
         if times >= len(known):
             raise ChatFailed(
@@ -112,9 +108,7 @@ def read_folder(run: Path) -> Iterator[Exchange]:
     """The exchanges of a run folder, by state and then in the order they were made; see :class:`Replay`."""
     files = sorted((run / "exchanges").glob("state-*.jsonl"))
     if not files:
-        raise Refused(
-            f"nothing to replay in {run}: it has no file exchanges/state-*.jsonl. Name a run folder."
-        )
+        raise Refused(f"nothing to replay in {run}: it has no file exchanges/state-*.jsonl. Name a run folder.")
     for file in files:
         lines = [line for line in file.read_text(encoding="utf-8", errors="replace").split("\n") if line]
         for number, line in enumerate(lines, start=1):

@@ -60,9 +60,7 @@ class Scripted:
         """The questions so far, in order."""
         return tuple(self._calls)
 
-    def complete(
-        self, messages: Sequence[Message], answer: AnswerFormat, seed: int, deadline: float
-    ) -> Completion:
+    def complete(self, messages: Sequence[Message], answer: AnswerFormat, seed: int, deadline: float) -> Completion:
         """The next answer; takes no time.
 
         Raises:

@@ -100,9 +100,7 @@ class OpenAICompatible:
         """Whether the server enforces some form; ``None`` before the first probe and where none is made."""
         return any(self._probed.values()) if self._probed else None
 
-    def complete(
-        self, messages: Sequence[Message], answer: AnswerFormat, seed: int, deadline: float
-    ) -> Completion:
+    def complete(self, messages: Sequence[Message], answer: AnswerFormat, seed: int, deadline: float) -> Completion:
         """One completion; probes first where ``answer_mode`` is ``"auto"`` and the form is new.
 
         Raises:
@@ -130,9 +128,7 @@ class OpenAICompatible:
             if mode not in self._probed:
                 half = _Clock(clock.left() / 2)
                 try:
-                    reply = self._ask(
-                        PROBE, probe_format(mode), mode, seed, half, retries=min(1, self._retries)
-                    )
+                    reply = self._ask(PROBE, probe_format(mode), mode, seed, half, retries=min(1, self._retries))
                     self._probed[mode] = obeyed(mode, reply.text)
                 except _NotAccepted:
                     self._probed[mode] = False
@@ -172,9 +168,7 @@ class OpenAICompatible:
                 return result
             pause = 0.5 * 2**tried if result.wait is None else result.wait
             if tried == retries:
-                raise _Troubled(
-                    f"{result.problem} Tried {tried + 1} times in {clock.spent():.1f} s; gave up."
-                )
+                raise _Troubled(f"{result.problem} Tried {tried + 1} times in {clock.spent():.1f} s; gave up.")
             if pause >= clock.left():
                 raise _Troubled(
                     f"{result.problem} The next try would be due in {pause:.1f} s, but the deadline of "
@@ -195,34 +189,26 @@ class OpenAICompatible:
             headers["Authorization"] = f"Bearer {key}"
         seconds = min(self._timeout, clock.left())
         if seconds <= 0:
-            raise _Troubled(
-                f"{self._shown}: the deadline of {clock.seconds:g} s was over before a try began."
-            )
+            raise _Troubled(f"{self._shown}: the deadline of {clock.seconds:g} s was over before a try began.")
         try:
             response = post(self._url, headers, sent, seconds, LARGEST)
         except TimeoutError:
             problem = f"{self._shown} gave no whole answer in {seconds:.1f} s."
             if clock.left() > 0.05:
                 return _Passing(problem)
-            raise _Troubled(
-                f"{problem} The deadline is over; allow more time or use a faster model."
-            ) from None
+            raise _Troubled(f"{problem} The deadline is over; allow more time or use a faster model.") from None
         except TooLarge:
             raise ChatFailed(
                 f"{self._shown} answered with more than {LARGEST // 1024} KB; the rest was not read. "
                 "Is this a chat server?"
             ) from None
         except httpx.ConnectError as error:
-            return _Passing(
-                f"{self._shown}: no connection ({quote(str(error), 120)}). Is the server running?"
-            )
+            return _Passing(f"{self._shown}: no connection ({quote(str(error), 120)}). Is the server running?")
         except httpx.TransportError as error:
             return _Passing(f"{self._shown}: the connection broke ({quote(str(error), 120)}).")
         except (httpx.HTTPError, httpx.InvalidURL, ImportError, ValueError) as error:
             # E.g. a proxy of the environment that is none, or SOCKS without its package.
-            raise ChatFailed(
-                f"{self._shown}: the request could not be sent ({quote(str(error), 160)})."
-            ) from None
+            raise ChatFailed(f"{self._shown}: the request could not be sent ({quote(str(error), 160)}).") from None
         return self._interpret(response, key)
 
     def _interpret(self, response: Response, key: str | None) -> Answer | _Passing:
@@ -230,9 +216,7 @@ class OpenAICompatible:
         status = response.status
         if status == 200:
             if response.headers.get("content-encoding", "identity") != "identity":
-                raise ChatFailed(
-                    f"{self._shown} sent a compressed answer although none was asked for; refused."
-                )
+                raise ChatFailed(f"{self._shown} sent a compressed answer although none was asked for; refused.")
             try:
                 return read_answer(response.body)
             except Unreadable as problem:
@@ -262,9 +246,7 @@ class OpenAICompatible:
         if not value:
             return None
         if not (value.isascii() and value.isprintable()):
-            raise ChatFailed(
-                f"the environment variable {self._key_env} holds characters that no key can have."
-            )
+            raise ChatFailed(f"the environment variable {self._key_env} holds characters that no key can have.")
         return value
 
     def _key_advice(self) -> str:
@@ -272,9 +254,7 @@ class OpenAICompatible:
             return "It wants a key: set key_env to the name of an environment variable that holds it."
         if self._key() is None:
             return f"It wants a key: set the environment variable {self._key_env}."
-        return (
-            f"It does not accept the key in the environment variable {self._key_env}, or not for this model."
-        )
+        return f"It does not accept the key in the environment variable {self._key_env}, or not for this model."
 
 
 @dataclass(frozen=True)
@@ -317,9 +297,7 @@ def _endpoint(base_url: str) -> tuple[str, str]:
         found = _without_secrets(base_url)
         raise Refused(f"base_url must begin with http:// or https:// and name a host; found {found!r}.")
     if url.userinfo:
-        raise Refused(
-            "base_url must hold no user name or password; put the key in an environment variable (key_env)."
-        )
+        raise Refused("base_url must hold no user name or password; put the key in an environment variable (key_env).")
     full = url.copy_with(path=url.path.rstrip("/") + "/chat/completions", fragment=None)
     return str(full), str(full.copy_with(query=None))
 

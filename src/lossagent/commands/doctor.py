@@ -8,7 +8,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import torch
-import typer
 from rich.console import Console
 from rich.table import Table
 

@@ -21,7 +21,9 @@ def restore_command(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="Image file or folder.")],
     target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder to write PNG files to.")],
     state: Annotated[str, typer.Option(help="State of a run: selected, last, start or a number.")] = "selected",
-    network: Annotated[str, typer.Option(help="Network of a checkpoint file: compact, swinir or my.module:Net.")] = "compact",
+    network: Annotated[
+        str, typer.Option(help="Network of a checkpoint file: compact, swinir or my.module:Net.")
+    ] = "compact",
     scale: Annotated[int, typer.Option(help="Upscaling factor of a checkpoint file.")] = 4,
     multiple: Annotated[int, typer.Option(help="Inputs are padded to a multiple of it (SwinIR: 8).")] = 1,
     tile: Annotated[int | None, typer.Option(help="Side of a tile in input pixels, for large images.")] = None,

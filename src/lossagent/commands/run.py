@@ -21,8 +21,12 @@ def run(
     experiment: Annotated[Path, typer.Argument(help="Experiment file; `lossagent recipe` prints one to edit.")],
     overrides: Annotated[list[str] | None, typer.Argument(help="Changes such as training.stages=8.")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder to make; runs/NAME by default.")] = None,
-    dry_run: Annotated[bool, typer.Option(help="Check everything, show the first prompt and an estimate, stop.")] = False,
-    tensorboard: Annotated[bool, typer.Option(help="Mirror curves and images to TensorBoard (extra: trackers).")] = False,
+    dry_run: Annotated[
+        bool, typer.Option(help="Check everything, show the first prompt and an estimate, stop.")
+    ] = False,
+    tensorboard: Annotated[
+        bool, typer.Option(help="Mirror curves and images to TensorBoard (extra: trackers).")
+    ] = False,
 ) -> None:
     """Trains under steered loss weights.
 
@@ -43,7 +47,9 @@ def run(
 
 def resume(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
-    tensorboard: Annotated[bool, typer.Option(help="Mirror curves and images to TensorBoard (extra: trackers).")] = False,
+    tensorboard: Annotated[
+        bool, typer.Option(help="Mirror curves and images to TensorBoard (extra: trackers).")
+    ] = False,
 ) -> None:
     """Goes on with an interrupted run, bit-exact.
 

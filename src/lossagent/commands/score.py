@@ -19,10 +19,14 @@ from lossagent.metrics.colour import Space
 def score(
     metric: Annotated[str, typer.Argument(help="niqe is MATLAB's and BasicSR's, niqe_yiq is pyiqa's default.")],
     paths: Annotated[list[Path], typer.Argument(help="Image files or folders.")],
-    reference: Annotated[list[Path] | None, typer.Option(help="Ground truth: a file or folder, matched by name.")] = None,
+    reference: Annotated[
+        list[Path] | None, typer.Option(help="Ground truth: a file or folder, matched by name.")
+    ] = None,
     space: Annotated[str | None, typer.Option(help="rgb or y (MATLAB's YCbCr luma), for psnr and ssim.")] = None,
     border: Annotated[int, typer.Option(help="Pixels left out on each side.")] = 0,
-    crop: Annotated[bool, typer.Option(help="Cut references that are a few pixels larger to the image's size.")] = False,
+    crop: Annotated[
+        bool, typer.Option(help="Cut references that are a few pixels larger to the image's size.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a list of objects.")] = False,
 ) -> None:
     """A metric on files or folders.

@@ -17,9 +17,7 @@ SEED = 0
 """Of what a network or loss may draw while it is measured."""
 
 
-def evidence(
-    network: nn.Module, repository: LossRepository, batches: Sequence[tuple[Tensor, Tensor]]
-) -> Evidence:
+def evidence(network: nn.Module, repository: LossRepository, batches: Sequence[tuple[Tensor, Tensor]]) -> Evidence:
     """Raw values and gradients of every loss, those that are off included; means over the batches.
 
     Image-side norms are Euclidean norms of dL_m/d(restored) over a whole batch; since losses are means over the batch,
@@ -65,9 +63,7 @@ def last_layer(network: nn.Module) -> Tensor:
         return named
     weights = [p for p in named.parameters() if p.ndim >= 2] if isinstance(named, nn.Module) else []
     if not weights:
-        raise Refused(
-            f"{type(network).__name__} has no weight of two or more dimensions to measure gradients at."
-        )
+        raise Refused(f"{type(network).__name__} has no weight of two or more dimensions to measure gradients at.")
     return weights[-1]
 
 

@@ -39,9 +39,7 @@ class LPIPS(nn.Module):
         MissingAsset: the backbone's weights are not on this machine, or torchmetrics holds no heads.
     """
 
-    def __init__(
-        self, backbone: LPIPSBackbone = "vgg", weights: BackboneWeights = "pretrained", seed: int = 0
-    ) -> None:
+    def __init__(self, backbone: LPIPSBackbone = "vgg", weights: BackboneWeights = "pretrained", seed: int = 0) -> None:
         super().__init__()
         if backbone not in BACKBONES:
             raise UnknownName("LPIPS backbone", backbone, BACKBONES)
@@ -88,13 +86,7 @@ def read_heads(backbone: LPIPSBackbone) -> list[Float[Tensor, "1 channels 1 1"]]
     """
     package = find_spec("torchmetrics")
     place = package.submodule_search_locations if package is not None else None
-    file = (
-        Path(place[0] if place else "torchmetrics")
-        / "functional"
-        / "image"
-        / "lpips_models"
-        / f"{backbone}.pth"
-    )
+    file = Path(place[0] if place else "torchmetrics") / "functional" / "image" / "lpips_models" / f"{backbone}.pth"
     if not file.is_file():
         raise MissingAsset(
             f"the LPIPS heads are not where torchmetrics keeps them ({file}). "

@@ -71,6 +71,4 @@ class LossRepository:
     def check(self, weights: Weights) -> None:
         """Refuses weights of other losses."""
         if set(weights.names) != set(self.losses):
-            raise Refused(
-                f"weights must name the losses {', '.join(self.losses)}; found {', '.join(weights.names)}."
-            )
+            raise Refused(f"weights must name the losses {', '.join(self.losses)}; found {', '.join(weights.names)}.")

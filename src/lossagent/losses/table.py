@@ -115,18 +115,14 @@ def _lpips(options: LossOptions) -> Loss:
 
 def _adversarial(options: LossOptions) -> Loss:
     if options.discriminator is None:
-        raise Refused(
-            "loss 'adversarial' needs the option discriminator, a network: images -> logits; found none."
-        )
+        raise Refused("loss 'adversarial' needs the option discriminator, a network: images -> logits; found none.")
     return Adversarial(options.discriminator, options.adversarial)
 
 
 LOSSES = LossTable(
     {
         "l1": LossKind(lambda _: L1(), frozenset(), "pixel fidelity; raises PSNR, smooths texture"),
-        "mse": LossKind(
-            lambda _: MSE(), frozenset(), "pixel fidelity, large errors most; raises PSNR, smooths most"
-        ),
+        "mse": LossKind(lambda _: MSE(), frozenset(), "pixel fidelity, large errors most; raises PSNR, smooths most"),
         "charbonnier": LossKind(
             lambda _: Charbonnier(), frozenset(), "pixel fidelity like L1; raises PSNR, smooths texture"
         ),

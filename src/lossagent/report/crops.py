@@ -104,9 +104,7 @@ def crop_sheet(shown: Shown) -> CropSheet:
     crops: list[Crop] = []
     for number, window in enumerate(windows(shown, WINDOWS), start=1):
         top, left, side = window
-        tiles = tuple(
-            Tile(v.label, v.colour, data_uri(png(enlarged(v, window)), "png")) for v in shown.versions
-        )
+        tiles = tuple(Tile(v.label, v.colour, data_uri(png(enlarged(v, window)), "png")) for v in shown.versions)
         crops.append(
             Crop(
                 number,
@@ -120,9 +118,7 @@ def crop_sheet(shown: Shown) -> CropSheet:
         )
     reported = shown.role("reported")
     assert reported is not None
-    return CropSheet(
-        shown.name, shown.origin, data_uri(jpeg(reported.pixels, 420), "jpeg"), ZOOM, tuple(crops)
-    )
+    return CropSheet(shown.name, shown.origin, data_uri(jpeg(reported.pixels, 420), "jpeg"), ZOOM, tuple(crops))
 
 
 def contact_sheet(images: Sequence[Shown]) -> bytes:

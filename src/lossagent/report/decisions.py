@@ -76,13 +76,7 @@ class Card:
 
 def cards(run: RunData, metrics: Mapping[str, MetricInfo]) -> tuple[Card, ...]:
     """The decisions of a run in order."""
-    texts = [
-        t
-        for one in run.exchanges.values()
-        for e in one
-        for t in (e.raw, *(m.content for m in e.messages))
-        if t
-    ]
+    texts = [t for one in run.exchanges.values() for e in one for t in (e.raw, *(m.content for m in e.messages)) if t]
     longest = max(400, min(8000, QUOTED // max(1, len(texts))))
     return tuple(_card(run, s, metrics, longest) for s in run.trajectory.states if s.decision is not None)
 
@@ -170,9 +164,7 @@ def _question(exchange: Exchange, state: State, longest: int) -> Question:
         facts.append(f"read as {exchange.weights}")
     quotes = [_quote("Raw answer", exchange.raw, longest, state) if exchange.raw is not None else None]
     quotes += [_quote(f"Prompt: {m.role}", m.content, longest, state) for m in exchange.messages]
-    return Question(
-        exchange.key, " · ".join(facts), exchange.problem or "", tuple(q for q in quotes if q is not None)
-    )
+    return Question(exchange.key, " · ".join(facts), exchange.problem or "", tuple(q for q in quotes if q is not None))
 
 
 def _quote(title: str, text: str, longest: int, state: State) -> Quote:

@@ -74,9 +74,7 @@ def _ceiling(truth: EvaluatedRow | None, chosen: EvaluatedRow, metric: MetricInf
     if ours is None or not metric.ceiling:
         return
     if top is None:
-        yield _Check(
-            "unknown", f"The ground truth has no {metric.name} score: no ceiling can be checked.", ""
-        )
+        yield _Check("unknown", f"The ground truth has no {metric.name} score: no ceiling can be checked.", "")
         return
     places = metric.places(top)
     figures = f"{plain(ours, places)} against {plain(top, places)} for the ground truth"
@@ -122,9 +120,7 @@ def _guard(start: EvaluatedRow, chosen: EvaluatedRow, metric: MetricInfo) -> Ite
     figures = f"{plain(was, places)} → {plain(now, places)} ({signed(change.mean, places)})"
     if metric.gain(change.mean) < -(metric.unit or 0.0):
         grid = (
-            "a regular grid may be forming in the images"
-            if "lattice" in metric.name
-            else "a guard moved the wrong way"
+            "a regular grid may be forming in the images" if "lattice" in metric.name else "a guard moved the wrong way"
         )
         yield _Check("caution", f"{metric.name} {'fell' if change.mean < 0 else 'rose'}: {grid}.", figures)
     else:

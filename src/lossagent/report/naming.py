@@ -55,9 +55,7 @@ def metrics_of(runs: Sequence[RunData]) -> dict[str, MetricInfo]:
     """Every metric of the runs, targets of the first run's goal first, then guards in the order recorded."""
     targets = {str(t.get("metric")): t for t in goal_targets(runs[0])}
     guards = [str(g) for g in runs[0].experiment.get("guards") or ()]
-    seen = [
-        m for run in runs for state in run.trajectory.scored for m in (state.feedback or Feedback()).scores
-    ]
+    seen = [m for run in runs for state in run.trajectory.scored for m in (state.feedback or Feedback()).scores]
     facts = {name: one for run in reversed(runs) for name, one in run.facts.items()}
     known = {*seen, *facts}
     order = dict.fromkeys([m for m in [*targets, *guards, *facts, *seen] if m in known])
@@ -123,8 +121,7 @@ def styles_of(runs: Sequence[RunData]) -> tuple[RunStyle, ...]:
     labels = ["fixed weights" if is_fixed(run) else agent_words(run) for run in runs]
     labels = [run.name if label == "not recorded" else label for label, run in zip(labels, runs, strict=True)]
     unique = [
-        f"{label} ({run.name})" if labels.count(label) > 1 else label
-        for label, run in zip(labels, runs, strict=True)
+        f"{label} ({run.name})" if labels.count(label) > 1 else label for label, run in zip(labels, runs, strict=True)
     ]
     # Orange belongs to the fixed run wherever it stands, so that pages can be laid side by side.
     fixed = next((i for i, run in enumerate(runs) if is_fixed(run) and i > 0), None)

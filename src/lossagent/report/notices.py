@@ -14,9 +14,7 @@ def warnings_of(runs: Sequence[RunData]) -> tuple[tuple[str, tuple[str, ...]], .
     texts = [dict.fromkeys((*_training(run), *run.warnings, *run.missing)) for run in runs]
     shared = [t for t in texts[0] if len(runs) > 1 and all(t in one for one in texts)]
     found = [("Every run", tuple(shared))]
-    found += [
-        (run.name, tuple(t for t in one if t not in shared)) for run, one in zip(runs, texts, strict=True)
-    ]
+    found += [(run.name, tuple(t for t in one if t not in shared)) for run, one in zip(runs, texts, strict=True)]
     overlap = runs[0].evaluation.overlap if runs[0].evaluation is not None else ()
     if overlap:
         found.insert(0, ("Image sets", overlap))
@@ -57,9 +55,7 @@ def _training(run: RunData) -> tuple[str, ...]:
     clipped = sum(r.clipped for _, r in reports)
     if skipped:
         where = ", ".join(f"S{i} ({r.skipped})" for i, r in reports if r.skipped)
-        texts.append(
-            f"{skipped:,} of {total:,} iterations were skipped for a non-finite loss or gradient: {where}."
-        )
+        texts.append(f"{skipped:,} of {total:,} iterations were skipped for a non-finite loss or gradient: {where}.")
     if clipped:
         share = f" ({100 * clipped / total:.1f} %)" if total else ""
         texts.append(

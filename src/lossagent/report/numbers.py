@@ -70,9 +70,7 @@ def paired(scores: Scores, other: Scores, *, interval: bool = True, seed: int = 
     )
     if change.mean is None:
         return None
-    return Difference(
-        change.mean, change.n, change.low if interval else None, change.high if interval else None
-    )
+    return Difference(change.mean, change.n, change.low if interval else None, change.high if interval else None)
 
 
 def digits(unit: float | None, value: float | None = None) -> int:

@@ -80,9 +80,7 @@ def _images(runs: Sequence[RunData], styles: Sequence[RunStyle], origin: str) ->
             yield Shown(Path(name).stem, origin, tuple(versions))
 
 
-def _versions(
-    runs: Sequence[RunData], styles: Sequence[RunStyle], origin: str, name: str
-) -> Iterator[Version]:
+def _versions(runs: Sequence[RunData], styles: Sequence[RunStyle], origin: str, name: str) -> Iterator[Version]:
     main = runs[0]
     if (pixels := load(_folder(main, origin, "start") / name)) is not None:
         yield Version("untouched start", MUTED, "start", pixels)

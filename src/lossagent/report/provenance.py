@@ -46,9 +46,7 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
 def assets_of(run: RunData) -> tuple[Asset, ...]:
     """Weights that came from elsewhere."""
     return tuple(
-        _asset(name, one)
-        for name, one in section(run.environment, "weights").items()
-        if isinstance(one, dict)
+        _asset(name, one) for name, one in section(run.environment, "weights").items() if isinstance(one, dict)
     )
 
 

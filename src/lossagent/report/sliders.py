@@ -44,11 +44,7 @@ def sliders(images: Sequence[Shown]) -> tuple[Slider, ...]:
             break
         height, width = shown.versions[0].pixels.shape[:2]
         scale = min(1.0, LONGEST / max(height, width))
-        layers = tuple(
-            Layer(v.label, data_uri(f, "jpeg")) for v, f in zip(shown.versions, files, strict=True)
-        )
+        layers = tuple(Layer(v.label, data_uri(f, "jpeg")) for v, f in zip(shown.versions, files, strict=True))
         right = next(i for i, v in enumerate(shown.versions) if v.role == "reported")
-        made.append(
-            Slider(shown.name, shown.origin, round(width * scale), round(height * scale), layers, 0, right)
-        )
+        made.append(Slider(shown.name, shown.origin, round(width * scale), round(height * scale), layers, 0, right))
     return tuple(made)

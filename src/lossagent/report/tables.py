@@ -181,9 +181,7 @@ def _table(
         for s in sources
     )
     images = max((len(s.scores.get(m.name, {})) for s in sources for m in shown), default=0)
-    return SetTable(
-        name, PURPOSES.get(name.removesuffix(UNSHARED), OTHER_PURPOSE), images, shown, rows, intervals
-    )
+    return SetTable(name, PURPOSES.get(name.removesuffix(UNSHARED), OTHER_PURPOSE), images, shown, rows, intervals)
 
 
 def _sources(name: str, runs: Sequence[RunData], styles: Sequence[RunStyle]) -> Iterator[_Source]:
@@ -204,9 +202,7 @@ def _sources(name: str, runs: Sequence[RunData], styles: Sequence[RunStyle]) -> 
             yield _Source(label.capitalize(), note, kind, None, row.scores)
 
 
-def _run_rows(
-    name: str, run: RunData, style: RunStyle, reported: bool, fixed: RunData | None
-) -> Iterator[_Source]:
+def _run_rows(name: str, run: RunData, style: RunStyle, reported: bool, fixed: RunData | None) -> Iterator[_Source]:
     rows = sets_of(run).get(name, EvaluatedSet()).rows
     others = sets_of(fixed).get(name, EvaluatedSet()).rows if fixed is not None and fixed is not run else {}
     selected, last = rows.get("selected"), rows.get("last")

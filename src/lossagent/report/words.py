@@ -56,9 +56,7 @@ def goal_words(run: RunData) -> str:
 def _constraint(rule: Mapping[str, Any]) -> str:
     side = "at least" if rule.get("at_least") is not None else "at most"
     value = rule.get("at_least") if rule.get("at_least") is not None else rule.get("at_most")
-    base = {"start": "the start's score", "fixed": "the fixed run's score"}.get(
-        str(rule.get("relative_to")), ""
-    )
+    base = {"start": "the start's score", "fixed": "the fixed run's score"}.get(str(rule.get("relative_to")), "")
     if base and isinstance(value, int | float):
         sign = "−" if value < 0 else "+"
         return f"{rule.get('metric')} stays {side} {base} {sign} {compact(abs(float(value)))}"
@@ -70,9 +68,7 @@ def agent_sentence(run: RunData) -> str:
     settings = section(run.experiment, "agent")
     chat = section(run.experiment, "chat")
     text = agent_words(run)
-    plainly = [
-        f"{k} {_short(v)}" for k, v in settings.items() if k not in ("kind", "rollback") and _is_plain(v)
-    ]
+    plainly = [f"{k} {_short(v)}" for k, v in settings.items() if k not in ("kind", "rollback") and _is_plain(v)]
     if plainly:
         text += f"; {', '.join(plainly[:10])}"
     if chat:

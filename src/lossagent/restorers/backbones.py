@@ -43,19 +43,13 @@ class Architecture:
 
 
 ARCHITECTURES: Mapping[str, Architecture] = {
-    "vgg19": Architecture(
-        lambda: vgg("vgg19"), IMAGENET, ("conv1_2", "conv2_2", "conv3_4", "conv4_4", "conv5_4"), 32
-    ),
-    "vgg16": Architecture(
-        lambda: vgg("vgg16"), IMAGENET, ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3"), 32
-    ),
+    "vgg19": Architecture(lambda: vgg("vgg19"), IMAGENET, ("conv1_2", "conv2_2", "conv3_4", "conv4_4", "conv5_4"), 32),
+    "vgg16": Architecture(lambda: vgg("vgg16"), IMAGENET, ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3"), 32),
     "alexnet": Architecture(alexnet, IMAGENET, ("relu1", "relu2", "relu3", "relu4", "relu5"), 31),
     "squeezenet1_1": Architecture(
         squeezenet, IMAGENET, ("relu1", "fire3", "fire5", "fire6", "fire7", "fire8", "fire9"), 17
     ),
-    "efficientnet-lite0": Architecture(
-        lambda: EfficientNetLite0().layers(), LITE, ("stage1", "stage2", "stage3"), 1
-    ),
+    "efficientnet-lite0": Architecture(lambda: EfficientNetLite0().layers(), LITE, ("stage1", "stage2", "stage3"), 1),
 }
 """Name -> architecture; the names are those of the assets that hold the weights."""
 
@@ -105,9 +99,7 @@ class Backbone(nn.Module):
         super().train(False)
         return self
 
-    def forward(
-        self, images: Float[Tensor, "batch 3 height width"]
-    ) -> dict[str, Float[Tensor, "batch _ _ _"]]:
+    def forward(self, images: Float[Tensor, "batch 3 height width"]) -> dict[str, Float[Tensor, "batch _ _ _"]]:
         """Features by layer.
 
         Args:
@@ -220,9 +212,7 @@ def _fill(network: nn.Module, weights: BackboneWeights, seed: int, tensors: Mapp
     wanted = network.state_dict()
     unfit = sorted(k for k, v in wanted.items() if k not in tensors or tensors[k].shape != v.shape)
     if unfit:
-        raise DoesNotFit(
-            f"the weights lack {len(unfit)} of {len(wanted)} tensors or hold other shapes: {unfit[:5]}."
-        )
+        raise DoesNotFit(f"the weights lack {len(unfit)} of {len(wanted)} tensors or hold other shapes: {unfit[:5]}.")
     network.load_state_dict({key: tensors[key] for key in wanted}, assign=True)
 
 

@@ -57,9 +57,7 @@ class Fire(nn.Module):
         self.expand1x1 = nn.Conv2d(squeezed, expanded, 1)
         self.expand3x3 = nn.Conv2d(squeezed, expanded, 3, padding=1)
 
-    def forward(
-        self, x: Float[Tensor, "batch inputs height width"]
-    ) -> Float[Tensor, "batch outputs height width"]:
+    def forward(self, x: Float[Tensor, "batch inputs height width"]) -> Float[Tensor, "batch outputs height width"]:
         """Twice ``expanded`` channels."""
         x = torch.relu(self.squeeze(x))
         return torch.relu(torch.cat([self.expand1x1(x), self.expand3x3(x)], dim=1))

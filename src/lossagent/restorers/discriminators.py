@@ -53,9 +53,7 @@ class UNetDiscriminator(nn.Module):
         initial: initial weights.
     """
 
-    def __init__(
-        self, in_channels: int = 3, channels: int = 64, skip: bool = True, initial: Initial = "torch"
-    ) -> None:
+    def __init__(self, in_channels: int = 3, channels: int = 64, skip: bool = True, initial: Initial = "torch") -> None:
         super().__init__()
         if in_channels < 1 or channels < 1:
             raise Refused(f"in_channels and channels must be at least 1; found {in_channels} and {channels}.")
@@ -72,9 +70,7 @@ class UNetDiscriminator(nn.Module):
         self.conv9 = nn.Conv2d(channels, 1, 3, padding=1)
         initialise(self, initial)
 
-    def forward(
-        self, x: Float[Tensor, "batch channels height width"]
-    ) -> Float[Tensor, "batch 1 height width"]:
+    def forward(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch 1 height width"]:
         """Logits, one for each pixel.
 
         Raises:
@@ -130,18 +126,14 @@ class PatchDiscriminator(nn.Module):
         widths = [channels * min(2**index, 8) for index in range(layers + 1)]
         modules: list[nn.Module] = [conv(in_channels, widths[0], 2, True), nn.LeakyReLU(SLOPE)]
         for index in range(1, layers + 1):
-            modules.append(
-                conv(widths[index - 1], widths[index], 2 if index < layers else 1, norm != "batch")
-            )
+            modules.append(conv(widths[index - 1], widths[index], 2 if index < layers else 1, norm != "batch"))
             if norm == "batch":
                 modules.append(nn.BatchNorm2d(widths[index]))
             modules.append(nn.LeakyReLU(SLOPE))
         self.model = nn.Sequential(*modules, conv(widths[-1], 1, 1, True))
         initialise(self, initial)
 
-    def forward(
-        self, x: Float[Tensor, "batch channels height width"]
-    ) -> Float[Tensor, "batch 1 rows columns"]:
+    def forward(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch 1 rows columns"]:
         """Logits, one for each patch.
 
         Raises:

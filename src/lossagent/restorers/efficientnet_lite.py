@@ -33,15 +33,11 @@ class SameConv(nn.Conv2d):
     ) -> Float[Tensor, "batch out rows columns"]:
         """ceil(side / stride) pixels a side."""
         pads: list[int] = []
-        for side, kernel, stride in zip(
-            input.shape[:1:-1], self.kernel_size[::-1], self.stride[::-1], strict=True
-        ):
+        for side, kernel, stride in zip(input.shape[:1:-1], self.kernel_size[::-1], self.stride[::-1], strict=True):
             total = max((-(-side // stride) - 1) * stride + kernel - side, 0)
             pads += [total // 2, total - total // 2]
         if pads[0] == pads[1] and pads[2] == pads[3]:
-            return F.conv2d(
-                input, self.weight, self.bias, self.stride, (pads[2], pads[0]), groups=self.groups
-            )
+            return F.conv2d(input, self.weight, self.bias, self.stride, (pads[2], pads[0]), groups=self.groups)
         return F.conv2d(F.pad(input, pads), self.weight, self.bias, self.stride, groups=self.groups)
 
 
@@ -59,9 +55,7 @@ class Block(nn.Module):
         self._bn2: nn.Module = nn.BatchNorm2d(outputs, BATCH_NORM_EPS)
         self.skips = stride == 1 and inputs == outputs
 
-    def forward(
-        self, x: Float[Tensor, "batch inputs height width"]
-    ) -> Float[Tensor, "batch outputs rows columns"]:
+    def forward(self, x: Float[Tensor, "batch inputs height width"]) -> Float[Tensor, "batch outputs rows columns"]:
         """Not activated: values of both signs."""
         inside = x
         if self._expand_conv is not None and self._bn0 is not None:

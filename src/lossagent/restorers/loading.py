@@ -44,15 +44,11 @@ def load_state(path: Path, key: str | None = None) -> dict[str, Tensor]:
     if not path.is_file():
         raise Refused(f"weights {path} are not there.")
     content = _read(path)
-    chosen = (
-        key if key is not None else next((k for k in WRAPPERS if isinstance(content.get(k), Mapping)), None)
-    )
+    chosen = key if key is not None else next((k for k in WRAPPERS if isinstance(content.get(k), Mapping)), None)
     weights: object = content
     if chosen is not None:
         if not isinstance(weights := content.get(chosen), Mapping):
-            raise Refused(
-                f"weights {path} have no key {chosen!r} that holds weights; found {_some(content)}."
-            )
+            raise Refused(f"weights {path} have no key {chosen!r} that holds weights; found {_some(content)}.")
         log.info("%s: weights taken from key %r", path, chosen)
     state = {str(name): value for name, value in weights.items() if isinstance(value, Tensor)}
     if not state or len(state) < len(weights):
@@ -78,9 +74,7 @@ def _read(path: Path) -> Mapping[str, object]:
         ) from error
     except (OSError, EOFError, RuntimeError, ValueError, SafetensorError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise Refused(
-            f"weights {path} cannot be read; the file is damaged or of another kind. ({reason})"
-        ) from error
+        raise Refused(f"weights {path} cannot be read; the file is damaged or of another kind. ({reason})") from error
     if not isinstance(content, Mapping):
         raise Refused(f"weights {path} must be a dictionary of tensors; found {type(content).__name__}.")
     return content
@@ -122,9 +116,7 @@ def fit(network: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
         if not other:
             network.load_state_dict(before)
             raise DoesNotFit(f"weights {source} do not fit {type(network).__name__}: {error}") from error
-        shapes = [
-            f"{n} {list(state[n].shape)} in the file, {list(before[n].shape)} in the network" for n in other
-        ]
+        shapes = [f"{n} {list(state[n].shape)} in the file, {list(before[n].shape)} in the network" for n in other]
         rest = {name: value for name, value in state.items() if name not in other}
         result = network.load_state_dict(rest | {n: before[n] for n in other}, strict=False)
     missing, unexpected = list(result.missing_keys), list(result.unexpected_keys)

@@ -24,9 +24,7 @@ def to_uint8(image: Float[Tensor, "1 3 height width"]) -> UInt8[np.ndarray, "hei
         Refused: more than one image, other than three channels, or NaN.
     """
     if image.ndim != 4 or image.shape[:2] != (1, 3):
-        raise Refused(
-            f"image must have shape [1, 3, height, width]; found {list(image.shape)}. Convert one at a time."
-        )
+        raise Refused(f"image must have shape [1, 3, height, width]; found {list(image.shape)}. Convert one at a time.")
     if torch.isnan(image).any():
         raise Refused("image must hold numbers; found NaN. The network that made it has diverged.")
     levels = image.detach()[0].float().clamp(0, 1).mul(255).round().to(torch.uint8)

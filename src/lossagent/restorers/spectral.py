@@ -61,9 +61,7 @@ class SpectralConv2d(nn.Module):
         u, v = self.weight_u.clone(), self.weight_v.clone()
         return self.weight_orig / torch.dot(u, self.weight_orig.flatten(1).mv(v))
 
-    def forward(
-        self, x: Float[Tensor, "batch channels height width"]
-    ) -> Float[Tensor, "batch out rows columns"]:
+    def forward(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch out rows columns"]:
         """Convolves."""
         if self.training:
             self.iterate()

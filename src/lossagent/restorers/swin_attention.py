@@ -126,9 +126,7 @@ class WindowAttention(nn.Module):
             if (images := q.shape[0] // mask.shape[0]) > 1:
                 bias = bias.repeat(images, 1, 1, 1)
         drop = self.attn_drop if self.training else 0.0
-        return F.scaled_dot_product_attention(
-            q, k, v, attn_mask=bias.to(q.dtype), dropout_p=drop, scale=self.scale
-        )
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=bias.to(q.dtype), dropout_p=drop, scale=self.scale)
 
     def _explicit(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor, mask: Tensor | None) -> Tensor:
         logits = (q * self.scale) @ k.transpose(-2, -1) + bias

@@ -148,14 +148,10 @@ class SwinIR(nn.Module):
     def _add_reconstruction(self, embed_dim: int, in_chans: int) -> None:
         steps = STEPS[self.upscale]
         if self.upsampler in ("pixelshuffle", "nearest+conv"):
-            self.conv_before_upsample = nn.Sequential(
-                nn.Conv2d(embed_dim, FEATURES, 3, padding=1), nn.LeakyReLU()
-            )
+            self.conv_before_upsample = nn.Sequential(nn.Conv2d(embed_dim, FEATURES, 3, padding=1), nn.LeakyReLU())
         match self.upsampler:
             case "pixelshuffle":
-                pairs = [
-                    (nn.Conv2d(FEATURES, FEATURES * s * s, 3, padding=1), nn.PixelShuffle(s)) for s in steps
-                ]
+                pairs = [(nn.Conv2d(FEATURES, FEATURES * s * s, 3, padding=1), nn.PixelShuffle(s)) for s in steps]
                 self.upsample = nn.Sequential(*[module for pair in pairs for module in pair])
             case "pixelshuffledirect":
                 self.upsample = nn.Sequential(
@@ -171,9 +167,7 @@ class SwinIR(nn.Module):
                 pass
         self.conv_last = nn.Conv2d(FEATURES if self.upsampler else embed_dim, in_chans, 3, padding=1)
 
-    def forward(
-        self, x: Float[Tensor, "batch channels height width"]
-    ) -> Float[Tensor, "batch channels rows columns"]:
+    def forward(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch channels rows columns"]:
         """Restores.
 
         Args:
@@ -202,9 +196,7 @@ class SwinIR(nn.Module):
         x = self.patch_embed(features.permute(0, 2, 3, 1))
         if self.ape:
             if size != self.resolution:
-                raise Refused(
-                    f"with ape, images must have the size {self.resolution} (img_size); found {size}."
-                )
+                raise Refused(f"with ape, images must have the size {self.resolution} (img_size); found {size}.")
             x = x + self.absolute_pos_embed.view(1, *size, -1)
         x, mask = self.pos_drop(x), self._mask(*size, x.device)
         for layer in self.layers:
@@ -245,9 +237,7 @@ def _initialise(module: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-def _check(
-    depths: Sequence[int], num_heads: Sequence[int], upscale: int, upsampler: str, in_chans: int
-) -> None:
+def _check(depths: Sequence[int], num_heads: Sequence[int], upscale: int, upsampler: str, in_chans: int) -> None:
     if not depths or len(depths) != len(num_heads) or min(depths) < 1:
         raise Refused(
             "depths and num_heads must have one number >= 1 for each group; "
@@ -263,9 +253,7 @@ def _check(
         raise Refused(f"in_chans must be at least 1; found {in_chans}.")
 
 
-def _resolution(
-    img_size: int | Sequence[int], patch_size: int | Sequence[int], window: int
-) -> tuple[int, int]:
+def _resolution(img_size: int | Sequence[int], patch_size: int | Sequence[int], window: int) -> tuple[int, int]:
     """Height and width of the buffers."""
     height, width = (img_size, img_size) if isinstance(img_size, int) else img_size
     rows, columns = (patch_size, patch_size) if isinstance(patch_size, int) else patch_size

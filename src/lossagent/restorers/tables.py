@@ -40,9 +40,7 @@ def build_discriminator(name: str, arguments: Mapping[str, object]) -> nn.Module
     return _build("discriminator", DISCRIMINATORS, name, arguments)
 
 
-def _build(
-    kind: str, table: Mapping[str, type[nn.Module]], name: str, arguments: Mapping[str, object]
-) -> nn.Module:
+def _build(kind: str, table: Mapping[str, type[nn.Module]], name: str, arguments: Mapping[str, object]) -> nn.Module:
     if name in table:
         make: object = table[name]
     elif ":" in name:
@@ -75,24 +73,18 @@ def _imported(kind: str, path: str) -> object:
             "It must be installed, or its folder be on PYTHONPATH."
         ) from error
     if not hasattr(found, attribute):
-        names = [
-            n for n, value in vars(found).items() if isinstance(value, type) and issubclass(value, nn.Module)
-        ]
+        names = [n for n, value in vars(found).items() if isinstance(value, type) and issubclass(value, nn.Module)]
         raise UnknownName(f"network of the module {module!r}", attribute, names)
     return getattr(found, attribute)
 
 
-def _check_arguments(
-    kind: str, name: str, signature: inspect.Signature, arguments: Mapping[str, object]
-) -> None:
+def _check_arguments(kind: str, name: str, signature: inspect.Signature, arguments: Mapping[str, object]) -> None:
     parameters = signature.parameters.values()
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
         return
     named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     accepted = ", ".join(p.name for p in named) or "none"
     if unknown := sorted(arguments.keys() - {p.name for p in named}):
-        raise Refused(
-            f"{kind} {name!r} takes no argument {', '.join(map(repr, unknown))}. It takes: {accepted}."
-        )
+        raise Refused(f"{kind} {name!r} takes no argument {', '.join(map(repr, unknown))}. It takes: {accepted}.")
     if missing := [p.name for p in named if p.default is p.empty and p.name not in arguments]:
         raise Refused(f"{kind} {name!r} needs {', '.join(map(repr, missing))}. It takes: {accepted}.")

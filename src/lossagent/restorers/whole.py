@@ -131,9 +131,7 @@ def _tiled(
     return restored
 
 
-def _axis(
-    size: int, tile: int, multiple: int, overlap: int, blend: bool, scale: int
-) -> list[tuple[int, Tensor]]:
+def _axis(size: int, tile: int, multiple: int, overlap: int, blend: bool, scale: int) -> list[tuple[int, Tensor]]:
     """The tiles of one axis: where each starts, and the weight of each of its output pixels.
 
     The weights of all tiles at a pixel sum to one. A pixel belongs to the tile whose nearer inner end is farthest
@@ -147,9 +145,7 @@ def _axis(
     depths: list[Tensor] = []
     for start in starts:
         low = position - start * scale if start > 0 else torch.full_like(position, torch.inf)
-        high = (
-            (start + side) * scale - position if start + side < size else torch.full_like(position, torch.inf)
-        )
+        high = (start + side) * scale - position if start + side < size else torch.full_like(position, torch.inf)
         depths.append(torch.minimum(low, high))
     depth = torch.stack(depths)
     if blend:

@@ -113,7 +113,9 @@ def verify(folder: Path) -> None:
         if not path.exists():
             raise Damaged(f"checkpoint {folder}: {name} is missing.")
         if path.stat().st_size != entry["bytes"]:
-            raise Damaged(f"checkpoint {folder}: {name} has {path.stat().st_size} bytes, {entry['bytes']} were written.")
+            raise Damaged(
+                f"checkpoint {folder}: {name} has {path.stat().st_size} bytes, {entry['bytes']} were written."
+            )
         if sha256(path) != entry["sha256"]:
             raise Damaged(f"checkpoint {folder}: {name} was changed since it was written (sha256 differs).")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -21,7 +21,7 @@ class Stop:
         self._inside = False
 
     @contextmanager
-    def guarded(self) -> Iterator[None]:
+    def guarded(self) -> Generator[None]:
         """Holds the first signal back while training runs."""
         self._inside = True
         try:
@@ -36,7 +36,7 @@ class Stop:
             raise KeyboardInterrupt(signal.Signals(number).name)
 
     @contextmanager
-    def listening(self) -> Iterator[None]:
+    def listening(self) -> Generator[None]:
         """Handles SIGINT and SIGTERM inside the block (main thread only; elsewhere it does nothing)."""
         if threading.current_thread() is not threading.main_thread():
             yield

@@ -88,7 +88,9 @@ class LossLog:
         self.in_a_row += 1
         broken = [n for n, v in values.items() if v != v or abs(v) == float("inf")]
         what = f"non-finite loss {', '.join(broken)}" if broken else "non-finite gradient with finite losses"
-        return f"state {self.state}, iteration {iteration}: {what}; step skipped; images {', '.join(sorted(set(images)))}."
+        return (
+            f"state {self.state}, iteration {iteration}: {what}; step skipped; images {', '.join(sorted(set(images)))}."
+        )
 
     def _line(self, iteration: int, values: dict[str, float], bad: bool, speed: float) -> str:
         def finite(value: float) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import numpy as np
@@ -26,12 +26,12 @@ def seed_everything(seed: int, window: int, iteration: int, rank: int = 0) -> No
     digest = hashlib.blake2b(f"{seed}/{window}/{iteration}/{rank}".encode(), digest_size=8).digest()
     number = int.from_bytes(digest, "big")
     torch.manual_seed(number >> 1)
-    np.random.seed(number & 0xFFFFFFFF)  # noqa: NPY002  (other people's networks and losses may draw from it)
+    np.random.seed(number & 0xFFFFFFFF)
     random.seed(number)
 
 
 @contextmanager
-def saved_generators() -> Iterator[None]:
+def saved_generators() -> Generator[None]:
     """Leaves the state of every generator as it was found."""
     python, numbers, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []

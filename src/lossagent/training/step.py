@@ -45,7 +45,10 @@ class Stepper:
         ``bad`` (non-finite gradient; nothing was changed) and ``clipped``.
         """
         networks = self.networks
-        degraded, target = prepared(batch.lq, self.device, self.settings), prepared(batch.hq, self.device, self.settings)
+        degraded, target = (
+            prepared(batch.lq, self.device, self.settings),
+            prepared(batch.hq, self.device, self.settings),
+        )
         with self.autocast():
             restored = networks.restorer(degraded)
             total, raw = self.repository.weigh(restored, target, weights)
@@ -62,7 +65,10 @@ class Stepper:
 
     def warmup_step(self, batch: Batch, names: tuple[str, ...]) -> dict[str, Tensor]:
         """One step of discriminators alone."""
-        degraded, target = prepared(batch.lq, self.device, self.settings), prepared(batch.hq, self.device, self.settings)
+        degraded, target = (
+            prepared(batch.lq, self.device, self.settings),
+            prepared(batch.hq, self.device, self.settings),
+        )
         with torch.no_grad(), self.autocast():
             restored = self.networks.restorer(degraded)
         values: dict[str, Tensor] = {}

@@ -15,7 +15,6 @@ from lossagent.data import Batch, Prefetcher
 from lossagent.errors import Damaged, Diverged, Interrupted
 from lossagent.losses import LossRepository, evidence
 from lossagent.objectives.base import Pixels
-from lossagent.steering import Stage
 from lossagent.training import checkpoints
 from lossagent.training.interrupts import Stop
 from lossagent.training.losslog import LossLog, cut_back
@@ -24,7 +23,7 @@ from lossagent.training.pictures import Pictures
 from lossagent.training.randomness import EVIDENCE_WINDOW, saved_generators, seed_everything, window
 from lossagent.training.settings import TrainingSettings
 from lossagent.training.step import Stepper, prepared
-from lossagent.trajectory import Evidence, StageReport
+from lossagent.trajectory import Evidence, Stage, StageReport
 from lossagent.weights import Weights
 
 
@@ -78,7 +77,7 @@ class Trainer:
         self.networks, self.repository, self.sampler, self.pictures = networks, repository, sampler, pictures
         self.settings, self.run_folder, self.seed, self.device, self.rank = settings, run, seed, device, rank
         self.stop = stop or Stop()
-        self._progress = progress or (lambda stage, done, total: None)
+        self.progress: Progress = progress or _silent
         self.warn: Callable[[str], None] = warn or (lambda text: None)
         self._stepper = Stepper(networks, repository, settings, device)
         self._at: int | None = None
@@ -180,7 +179,7 @@ class Trainer:
                     self._flush(log)
                 if done < total and (stopping or done % self.settings.partial_every == 0):
                     self._save_inside(stage, log, done, spent + time.perf_counter() - began)
-                self._progress(stage, done, total)
+                self.progress(stage, done, total)
                 if stopping:
                     raise Interrupted(f"stopped after iteration {done} of {total} of {stage.name}; saved.")
             return batches.waited
@@ -199,7 +198,9 @@ class Trainer:
         pairs: list[tuple[Tensor, Tensor]] = []
         for index in range(count):
             batch = self.sampler.batch(EVIDENCE_WINDOW, index, self.settings.batch)
-            pairs.append((prepared(batch.lq, self.device, self.settings), prepared(batch.hq, self.device, self.settings)))
+            pairs.append(
+                (prepared(batch.lq, self.device, self.settings), prepared(batch.hq, self.device, self.settings))
+            )
         with saved_generators():
             return evidence(self.networks.restorer, self.repository, pairs)
 
@@ -265,3 +266,7 @@ class Trainer:
             return 0, 0.0
         log.load_state_dict(state["log"])
         return int(state["iteration"]), float(state["spent"])
+
+
+def _silent(stage: Stage, done: int, total: int) -> None:
+    del stage, done, total

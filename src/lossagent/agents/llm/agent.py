@@ -133,14 +133,10 @@ class LLM:
         def make() -> Exchange:
             if left <= 0:
                 total = f"{self.options.total:g}"
-                return blank.model_copy(
-                    update={"problem": f"not asked: the {total} s for one decision were used up"}
-                )
+                return blank.model_copy(update={"problem": f"not asked: the {total} s for one decision were used up"})
             messages, tokens = self._fitting(view, image)
             if tokens > (limit := self._room(view)):
-                problem = (
-                    f"not asked: the prompt has {tokens} tokens even with a summary; at most {limit} fit"
-                )
+                problem = f"not asked: the prompt has {tokens} tokens even with a summary; at most {limit} fit"
                 return blank.model_copy(update={"problem": problem})
             messages = (*messages, *self._correction(view, last))
             return self._complete(

@@ -42,9 +42,7 @@ def evidence(view: View, shown: Shown, options: EvidenceOptions, named: bool) ->
 
 
 def _plain(values: Mapping[str, float]) -> str:
-    return ", ".join(
-        f"{name} {f'{value:.4g}' if math.isfinite(value) else value}" for name, value in values.items()
-    )
+    return ", ".join(f"{name} {f'{value:.4g}' if math.isfinite(value) else value}" for name, value in values.items())
 
 
 def raw_losses(state: State) -> dict[str, float]:
@@ -66,9 +64,7 @@ def _raw(view: View) -> list[str]:
 def _shares(view: View) -> list[str]:
     if view.head.report is None or not (shares := view.head.report.evidence.shares(view.previous)):
         return []
-    parts = ", ".join(
-        f"{n} {100 * s:.0f} %" if math.isfinite(s) else f"{n} unknown" for n, s in shares.items()
-    )
+    parts = ", ".join(f"{n} {100 * s:.0f} %" if math.isfinite(s) else f"{n} unknown" for n, s in shares.items())
     return [f"Share of each loss in the gradient now: {parts}."]
 
 
@@ -107,9 +103,7 @@ def _best(view: View) -> list[str]:
     relative = any(c.relative_to == "fixed" for c in view.goal.constraints)
     if start is None or not view.goal.has_utility or relative:
         return []
-    ranked = [
-        (view.goal.rank(s.feedback, start), s) for s in view.trajectory.scored if s.feedback is not None
-    ]
+    ranked = [(view.goal.rank(s.feedback, start), s) for s in view.trajectory.scored if s.feedback is not None]
     best = max(ranked, key=lambda x: x[0])[1]
     if best.id == 0:
         return ["No stage so far is better than the state before training."]
@@ -131,9 +125,7 @@ def _ceiling(view: View, shown: Shown) -> list[str]:
     parts = [f"{m} {score(view.ceiling[m])}" for m in shown.metrics if m in view.ceiling]
     if not parts:
         return []
-    return [
-        f"The original images themselves score: {', '.join(parts)}; going beyond that is a sign of artefacts."
-    ]
+    return [f"The original images themselves score: {', '.join(parts)}; going beyond that is a sign of artefacts."]
 
 
 def _health(state: State) -> list[str]:

@@ -22,9 +22,7 @@ def refuse_thoughts_as_name(names: Iterable[str]) -> None:
         Refused: a loss is called so.
     """
     if any(n.lower() == "thoughts" for n in names):
-        raise Refused(
-            "a loss cannot be called 'thoughts' with JSON answers; rename it or use answer: pattern."
-        )
+        raise Refused("a loss cannot be called 'thoughts' with JSON answers; rename it or use answer: pattern.")
 
 
 def string_rule(limit: int) -> str:

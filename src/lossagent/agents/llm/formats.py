@@ -89,9 +89,7 @@ def checked(values: Mapping[str, float], previous: Weights) -> Weights:
     """
     for name, value in values.items():
         if not math.isfinite(value) or not 0 <= value <= LARGEST:
-            raise Refused(
-                f"The weight of {name} must be a finite number from 0 to {LARGEST:g}; found {value}."
-            )
+            raise Refused(f"The weight of {name} must be a finite number from 0 to {LARGEST:g}; found {value}.")
     if not any(values.values()):
         raise Refused("At least one weight must be above 0; found all of them 0.")
     return Weights.of({name: values[name] for name in previous.names}, keep=previous)

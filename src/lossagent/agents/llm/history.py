@@ -109,8 +109,7 @@ def _stage(view: View, shown: Shown, state: State) -> str:
     weights = weight_numbers(view.trajectory.weights_at(state.id))
     return (
         f"Step {_step(view, state)} weights: {weights}. "
-        f"The {shown.noun} {shown.of} after training with them is {shown.values(state)}."
-        + _words(shown, state)
+        f"The {shown.noun} {shown.of} after training with them is {shown.values(state)}." + _words(shown, state)
     )
 
 
@@ -119,9 +118,7 @@ def _undone(view: View, shown: Shown, state: State) -> str:
     before = shown.values(view.trajectory.states[state.parent])
     weights = weight_numbers(view.trajectory.weights_at(state.id))
     after = shown.values(state)
-    return (
-        f"At step {_step(view, state)} weights {weights} changed the {shown.noun} from {before} to {after}."
-    )
+    return f"At step {_step(view, state)} weights {weights} changed the {shown.noun} from {before} to {after}."
 
 
 def _words(shown: Shown, state: State) -> str:

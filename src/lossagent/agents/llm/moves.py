@@ -79,8 +79,7 @@ class Moves:
         if example is None:
             return text
         shown = ", ".join(
-            f"{key(n)}: {key(example.draw.choice([m for m in moves if m != 'off']))}"
-            for n, moves in offered.items()
+            f"{key(n)}: {key(example.draw.choice([m for m in moves if m != 'off']))}" for n, moves in offered.items()
         )
         return f'{text} For example: {{"thoughts": "why", {shown}}}'
 
@@ -92,9 +91,7 @@ class Moves:
         for name, value in by_name(rest, tuple(offered)).items():
             move = value.strip().lower() if isinstance(value, str) else str(value)[:40]
             if move not in offered[name]:
-                raise Refused(
-                    f"The move of {name} must be one of {', '.join(offered[name])}; found {move[:40]!r}."
-                )
+                raise Refused(f"The move of {name} must be one of {', '.join(offered[name])}; found {move[:40]!r}.")
             before = magnitudes[name]
             if move == "raise":
                 magnitudes[name] = max(before, min(before * self.step, LARGEST))

@@ -84,9 +84,7 @@ class Numbers:
             try:
                 values[name] = float(value)
             except OverflowError:
-                raise Refused(
-                    f"The weight of {name} must be a finite number; found one of many digits."
-                ) from None
+                raise Refused(f"The weight of {name} must be a finite number; found one of many digits.") from None
         return Parsed(checked(values, previous), thoughts)
 
     def average(self, answers: Sequence[Weights], previous: Weights) -> Weights:

@@ -60,11 +60,7 @@ class Pattern:
         del bounds
         names = ":".join(previous.names)
         shape = f"Weights: {names}={':'.join('?' * len(previous.names))}"
-        shown = (
-            f" (for example: Weights: {names}={weight_numbers(example.weights)})"
-            if example is not None
-            else ""
-        )
+        shown = f" (for example: Weights: {names}={weight_numbers(example.weights)})" if example is not None else ""
         return f"Answer with two lines. The first: '{shape}'{shown}. The second: 'Thoughts: ', then why you chose them."
 
     def parse(self, text: str, previous: Weights, bounds: Bounds) -> Parsed:
@@ -80,9 +76,7 @@ class Pattern:
         found = [lower[n.lower()] for n in re.findall(_names(previous.names), match[1], re.IGNORECASE)]
         numbers = [n.strip() for n in match[2].split(":")]
         if sorted(found) != sorted(previous.names):
-            raise Refused(
-                f"The weights must name each of {':'.join(previous.names)} once; found {':'.join(found)}."
-            )
+            raise Refused(f"The weights must name each of {':'.join(previous.names)} once; found {':'.join(found)}.")
         if len(numbers) != len(found):
             raise Refused(f"There must be {len(found)} numbers, one for each loss; found {len(numbers)}.")
         values = {n: _value(n, number) for n, number in zip(found, numbers, strict=True)}

@@ -76,13 +76,9 @@ def needs(view: View, options: LLMOptions, form: Format, image: str | None) -> s
     if wish := _wish(view):
         rules.append(wish)
     if bounds.trust is not None and options.answer != "moves":
-        rules.append(
-            f"Each weight may change by a factor of {number(bounds.trust, 4)} at most; more is cut off."
-        )
+        rules.append(f"Each weight may change by a factor of {number(bounds.trust, 4)} at most; more is cut off.")
     if bounds.frozen and options.answer != "moves":
-        rules.append(
-            f"These weights stay as they are: {', '.join(n for n in previous.names if n in bounds.frozen)}."
-        )
+        rules.append(f"These weights stay as they are: {', '.join(n for n in previous.names if n in bounds.frozen)}.")
     opening = (
         "From all weights and feedback above, and from what you know about these losses, choose new loss weights for "
         f"the next {view.stage_iterations} steps. Follow these rules:"

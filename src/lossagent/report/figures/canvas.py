@@ -111,11 +111,7 @@ def finish(drawing: Drawing, name: str, title: str, alt: str, wide: bool = False
 
 def segments(course: Course) -> itertools.chain[tuple[int, int]]:
     """(parent, child) of every trained stage, rejected ones first so that kept ones lie on top."""
-    edges = [
-        (s.parent, s.id)
-        for s in course.run.trajectory.states
-        if s.parent is not None and s.id in course.axis.end
-    ]
+    edges = [(s.parent, s.id) for s in course.run.trajectory.states if s.parent is not None and s.id in course.axis.end]
     known = [(p, c) for p, c in edges if p in course.axis.end]
     return itertools.chain(
         (e for e in known if course.axis.rejected(e[1])), (e for e in known if not course.axis.rejected(e[1]))

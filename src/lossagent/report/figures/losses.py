@@ -98,11 +98,7 @@ def smoothed(
 
 def _frame(axes: Axes) -> None:
     """Limits by the smoothed lines: a single spike would flatten everything else."""
-    lines = [
-        np.asarray(line.get_ydata(), dtype=np.float64)
-        for line in axes.get_lines()
-        if line.get_linewidth() > 1
-    ]
+    lines = [np.asarray(line.get_ydata(), dtype=np.float64) for line in axes.get_lines() if line.get_linewidth() > 1]
     values = np.concatenate([v for v in lines if len(v)])
     low, high = float(values.min()), float(values.max())
     margin = 0.25 * (high - low) or 0.1 * abs(high) or 1.0

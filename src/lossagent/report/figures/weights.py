@@ -118,9 +118,7 @@ def _draw(axes: Axes, course: Course, name: str, anchor: str | None) -> int:
 
 
 def _told(course: Course, name: str, anchor: str | None) -> str:
-    states = [
-        s for s in course.run.trajectory.path(course.run.selected.id) if s.id > 0 and s.id in course.axis.end
-    ]
+    states = [s for s in course.run.trajectory.path(course.run.selected.id) if s.id > 0 and s.id in course.axis.end]
     values = [_ratio(course, s.id, name, anchor) for s in states]
     words = ", ".join(compact(v) if v is not None else "off" for v in values)
     return f"{course.style.label}, on the way to the selected state: {words or 'no stage'}."
