@@ -120,7 +120,8 @@ class DataSettings(Settings):
         degradation: how low-quality images are made.
         patch: side of a training patch in low-quality pixels.
         jitter: crops start at any pixel, not only at multiples of the scale (against grid artefacts).
-        overlap: ``refuse`` photographs that stand in two sets, or take them as ``declared`` and report without them too.
+        overlap: ``refuse`` photographs that stand in two sets, or take them as ``declared`` and report without them
+            too.
         allow: pairs of image names that may resemble each other.
         cache: megabytes of decoded images kept in memory.
     """

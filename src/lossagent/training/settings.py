@@ -73,6 +73,6 @@ class TrainingSettings(BaseModel):
         if horizon <= self.iterations / 5:
             return None
         return (
-            f"EMA {self.ema} averages over about {horizon:.0f} iterations, {horizon / self.iterations:.0%} of a stage of "
-            f"{self.iterations}: a score partly reflects earlier stages."
+            f"EMA {self.ema} averages over about {horizon:.0f} iterations, {horizon / self.iterations:.0%} of a stage "
+            f"of {self.iterations}: a score partly reflects earlier stages."
         )
