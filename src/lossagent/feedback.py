@@ -64,7 +64,7 @@ class Feedback(BaseModel):
             conditions, then over them. Images without an entry share one condition.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     scores: dict[str, dict[str, float | None]] = {}
     remarks: tuple[Remark, ...] = ()

@@ -160,10 +160,12 @@ class Bounds(BaseModel):
         for name, magnitude in proposed.magnitudes.items():
             before = previous.magnitudes[name]
             low, high = self.box(name)
-            if self.trust is not None:
+            # A loss that never had a weight has no size yet that a trust region could be around.
+            unborn = name in previous.off and before == FLOOR
+            if self.trust is not None and not unborn:
                 low, high = max(low, before / self.trust), min(high, before * self.trust)
                 # A start outside the box walks back into it as fast as the trust region allows.
-                low, high = (low, high) if low <= high else ((high, high) if before > high else (low, low))
+                low, high = (low, high) if low <= high else ((low, low) if before > high else (high, high))
             magnitudes[name] = before if name in self.frozen else min(max(magnitude, low), high)
         off = proposed.off if self.switch else previous.off
         off = (off - self.frozen) | (previous.off & self.frozen)

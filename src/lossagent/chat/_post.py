@@ -26,7 +26,7 @@ class Response:
     body: bytes
 
 
-class TooLarge(Exception):  # noqa: N818  (an outcome, not a fault of ours)
+class TooLarge(Exception):
     """The body is larger than the limit; the rest was not read."""
 
 

@@ -30,7 +30,7 @@ class Answer:
     usage: tuple[int, int] | None
 
 
-class Unreadable(ValueError):  # noqa: N818  (an outcome, not a fault of ours)
+class Unreadable(ValueError):
     """The body is no chat completion; the message says why."""
 
 
