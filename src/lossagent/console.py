@@ -62,22 +62,20 @@ class Narrator:
             text = f"{self.label} stage {stage.state}/{self.stages}"
             self._bar.update(self._task, description=text, completed=done, total=total)
         elif time.monotonic() - self._spoke > LINE_EVERY:
-            self._spoke = time.monotonic()
-            self.console.print(
-                f"{self.label} stage {stage.state}/{self.stages}: iteration {done}/{total}", highlight=False
-            )
+            self.phase(f"stage {stage.state}/{self.stages}: iteration {done}/{total}")
 
     def event(self, trajectory: Trajectory) -> None:
         """A line for each state that was scored."""
         newest = trajectory.scored[-1] if trajectory.scored else None
         if newest is not None and newest.id > self._scored:
             self._scored = newest.id
-            self._spoke = time.monotonic()
-            self.console.print(f"{self.label} {sentence(newest, self.stages)}", highlight=False, markup=False)
+            self.phase(sentence(newest, self.stages))
 
     def phase(self, text: str) -> None:
         """Says what begins."""
-        self.console.print(f"{self.label} {text}", highlight=False, markup=False)
+        self._spoke = time.monotonic()
+        # Names and weights are data: brackets in them are no markup, and a line is not folded in a log.
+        self.console.print(f"{self.label} {text}", highlight=False, markup=False, soft_wrap=True)
 
 
 def sentence(state: State, stages: int) -> str:
