@@ -185,7 +185,8 @@ class Session:
             tables["selection"] = SetTable(
                 sets.selection.names,
                 self.parts.objective(sets.selection, lambda name: None).facts,
-                {label: Row(s.id, s.depth, choice.scores[s.id]) for label, s in rows.items() if s.id in choice.scores},
+                {label: Row(s.id, s.depth, choice.scores[s.id]) for label, s in rows.items() if s.id in choice.scores}
+                | self.parts.reference_rows(sets.selection),
                 sets.also_in("selection"),
             )
         for name, images in sets.test.items():

@@ -18,7 +18,6 @@ EXTRAS = {
     "skimage": ("demo", "photographs of the demo"),
     "sklearn": ("demo", "photographs of the demo"),
     "tensorboard": ("trackers", "TensorBoard"),
-    "pyiqa": ("iqa", "pyiqa's metrics (PolyForm Noncommercial licence)"),
 }
 
 

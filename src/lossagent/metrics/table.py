@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from types import MappingProxyType
 from typing import TypeVar
 
-from lossagent.errors import MissingPackage, Refused, UnknownName
+from lossagent.errors import Refused, UnknownName
 from lossagent.metrics.base import Metric
 from lossagent.metrics.colour import Space
 from lossagent.metrics.consistency import Drift, LRConsistency
@@ -158,15 +157,12 @@ def create(name: str, options: MetricOptions | None = None) -> Metric:
 
     Raises:
         UnknownName: names the nearest known one.
-        MissingPackage: a ``pyiqa:`` name without the package.
-        Refused: an option that the metric does not have, or one that contradicts its name.
+        Refused: a ``pyiqa:`` name, an option that the metric does not have, or one that contradicts its name.
         MissingAsset: weights that are not on this machine.
     """
     if name.startswith(FOREIGN):
-        if find_spec("pyiqa") is None:
-            raise MissingPackage("pyiqa", "iqa", f"metric {name!r}")
         raise Refused(
-            f"metric {name!r}: metrics of pyiqa are not wired in this version. "
+            f"metric {name!r}: pyiqa's metrics are not part of this version. "
             "niqe_yiq is its NIQE, computed here; psnr, ssim and lpips are built in as well."
         )
     if name not in METRICS:

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from lossagent.data import Batch, Prefetcher
 from lossagent.errors import Damaged, Diverged, Interrupted
-from lossagent.losses import LossRepository, evidence
+from lossagent.losses import LossRepository
+from lossagent.losses import evidence as measure
 from lossagent.objectives.base import Pixels
 from lossagent.training import checkpoints
 from lossagent.training.interrupts import Stop
@@ -117,16 +118,20 @@ class Trainer:
         self._at = None  # until the stage is whole, the networks are in no recorded state
         with self.stop.guarded():
             waited = self._train(stage, log, first, total, warmups, spent, began)
+        trained = time.perf_counter()
+        evidence = self._evidence()
+        measured = time.perf_counter() - trained
         report = StageReport(
             iterations=total,
             losses=log.means("raw/"),
-            evidence=self._evidence(),
+            evidence=evidence,
             checkpoint=self.networks.sha256(),
             skipped=log.skipped,
             clipped=log.clipped,
             seconds=time.perf_counter() - began + spent,
             waited=waited,
-            extra={f"discriminator/{n}": v for n, v in log.means("discriminator/").items()},
+            extra={f"discriminator/{n}": v for n, v in log.means("discriminator/").items()}
+            | {"seconds/evidence": measured},
         )
         return self._keep(stage, report)
 
@@ -202,7 +207,7 @@ class Trainer:
                 (prepared(batch.lq, self.device, self.settings), prepared(batch.hq, self.device, self.settings))
             )
         with saved_generators():
-            return evidence(self.networks.restorer, self.repository, pairs)
+            return measure(self.networks.restorer, self.repository, pairs)
 
     # -- on disk ------------------------------------------------------------------------------------------
 

@@ -1,0 +1,133 @@
+"""Networks and losses of an experiment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from lossagent import checkpoints_data
+from lossagent.errors import Refused
+from lossagent.experiment import Experiment, LossSettings, NetworkSettings, load
+from lossagent.losses import LOSSES, Loss, LossOptions, LossRepository, Opponent
+from lossagent.restorers import build, build_discriminator, load_into
+from lossagent.runs import read_trajectory
+from lossagent.training import checkpoints
+from lossagent.training.networks import Networks
+from lossagent.training.pictures import Application
+from lossagent.trajectory import State
+
+
+def start_file(name: str) -> Path:
+    """The file of a start checkpoint: a path, or the name of one of ours."""
+    return checkpoints_data.path(name) if name in checkpoints_data.NAMES else Path(name)
+
+
+def build_restorer(settings: NetworkSettings) -> nn.Module:
+    """A restorer with its start weights.
+
+    Raises:
+        Refused, UnknownName: no such network, arguments it does not take.
+        DoesNotFit: a checkpoint of another network.
+    """
+    network = build(settings.network, settings.arguments)
+    if settings.start is not None:
+        load_into(network, start_file(settings.start), settings.key)
+    return network
+
+
+def build_losses(experiment: Experiment, device: torch.device) -> tuple[LossRepository, dict[str, Opponent]]:
+    """The loss repository, and the adversarial losses in it with their discriminators.
+
+    Raises:
+        UnknownName: no such loss, backbone or discriminator.
+        MissingAsset: weights that are not on this machine.
+    """
+    losses: dict[str, Loss] = {}
+    opponents: dict[str, Opponent] = {}
+    for number, (name, settings) in enumerate(experiment.losses.items()):
+        # Each network draws its first weights from a generator of its own: adding a loss moves no other.
+        torch.manual_seed(experiment.seed * 1000 + number)
+        loss = LOSSES.create(settings.kind, options_of(name, settings))
+        if isinstance(loss, nn.Module):
+            loss.to(device)
+        losses[name] = loss
+        if isinstance(loss, Opponent):
+            opponents[name] = loss
+    return LossRepository(losses), opponents
+
+
+def options_of(name: str, settings: LossSettings) -> LossOptions:
+    """What a loss is made from."""
+    discriminator: nn.Module | None = None
+    if settings.discriminator is not None:
+        discriminator = build_discriminator(settings.discriminator.network, settings.discriminator.arguments)
+        if settings.discriminator.start is not None:
+            load_into(discriminator, start_file(settings.discriminator.start), settings.discriminator.key)
+    elif settings.kind == "adversarial":
+        raise Refused(
+            f"losses.{name}: an adversarial loss needs a discriminator, e.g. discriminator: {{network: unet}}."
+        )
+    return LossOptions(
+        backbone=settings.backbone,
+        weights=settings.weights,
+        layers=settings.layers,
+        adversarial=settings.adversarial,
+        discriminator=discriminator,
+    )
+
+
+def build_networks(experiment: Experiment, opponents: dict[str, Opponent], device: torch.device) -> Networks:
+    """Everything that training changes, in the state before S_0."""
+    torch.manual_seed(experiment.seed)
+    restorer = build_restorer(experiment.restorer).to(device)
+    return Networks(restorer, opponents, experiment.training)
+
+
+def application_of(experiment: Experiment) -> Application:
+    """How the restorer is applied to whole images."""
+    restorer = experiment.restorer
+    return Application(experiment.scale, restorer.multiple, restorer.strictly_larger, restorer.tile)
+
+
+def load_scored(experiment: Experiment, run: Path, state: State, network: nn.Module) -> None:
+    """Loads the weights by which a state is scored into a network."""
+    tensors, _ = checkpoints.load(run / "checkpoints" / state.name)
+    network.load_state_dict(tensors["ema" if experiment.training.score == "ema" else "restorer"])
+
+
+def network_of_run(run: Path, which: str) -> tuple[nn.Module, Application]:
+    """The network of a state of a run, and how to apply it.
+
+    Args:
+        run: the run folder.
+        which: ``selected``, ``last``, ``start`` or the number of a state.
+
+    Raises:
+        Refused: no such run or state, or a state whose checkpoint was let go.
+    """
+    experiment = load(run / "experiment.yaml")
+    state = chosen_state(run, which)
+    if not state.restorable:
+        raise Refused(f"{state.name} of {run} was pruned; set training.keep: null to keep every checkpoint.")
+    network = build(experiment.restorer.network, experiment.restorer.arguments)
+    load_scored(experiment, run, state, network)
+    return network, application_of(experiment)
+
+
+def chosen_state(run: Path, which: str) -> State:
+    """The state of a run that is meant by ``start``, ``last``, ``selected`` or a number.
+
+    Raises:
+        Refused: no such state, or the run has not got that far.
+    """
+    trajectory = read_trajectory(run)
+    numbers = {str(s.id): s.id for s in trajectory.scored}
+    if trajectory.scored:
+        numbers |= {"start": 0, "last": trajectory.scored[-1].id}
+    if trajectory.finished is not None:
+        numbers["selected"] = trajectory.finished.selected
+    if which not in numbers:
+        raise Refused(f"run {run} has no state {which!r} yet; there are: {', '.join(numbers) or 'none'}.")
+    return trajectory.states[numbers[which]]

@@ -1,0 +1,163 @@
+"""All objects of a run, checked before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+import torch
+from accelerate import PartialState
+
+from lossagent import environment
+from lossagent.agents import Agent
+from lossagent.agents.table import create as create_agent
+from lossagent.build.networks import application_of, build_losses, build_networks, start_file
+from lossagent.build.scores import metrics_of, objective_of
+from lossagent.build.sets import Sets, build_sampler, build_sets
+from lossagent.chat import ChatModel
+from lossagent.chat.table import create as create_chat
+from lossagent.data import ImageSet, PatchSampler
+from lossagent.evaluation import Row
+from lossagent.experiment import Experiment
+from lossagent.losses import LOSSES, LossRepository
+from lossagent.metrics import Metric
+from lossagent.objectives import Scores
+from lossagent.objectives.base import Pixels
+from lossagent.training.checkpoints import sha256
+from lossagent.training.networks import Networks
+from lossagent.training.pictures import Application
+
+Lookup = Callable[[str], Pixels | None]
+
+
+@dataclass
+class Parts:
+    """The objects of a run.
+
+    Attributes:
+        experiment: what they were made from.
+        device: where networks are.
+        networks, repository, sampler, application: for training.
+        sets: image sets.
+        metrics: name -> metric, targets and guards.
+        agent: who decides.
+        chat: the language model behind the agent, if it asks one.
+        warnings: what a reader of the run should know.
+    """
+
+    experiment: Experiment
+    device: torch.device
+    networks: Networks
+    repository: LossRepository
+    sampler: PatchSampler
+    application: Application
+    sets: Sets
+    metrics: dict[str, Metric]
+    agent: Agent
+    chat: ChatModel | None
+    warnings: tuple[str, ...]
+
+    def objective(self, images: ImageSet, start: Lookup) -> Scores:
+        """Scores of one image set.
+
+        Args:
+            images: the set.
+            start: S_0's output by image name, for guards that compare with it.
+        """
+        return objective_of(self.metrics, images, start, self.device)
+
+    def reference_rows(self, images: ImageSet) -> dict[str, Row]:
+        """The ground truth's own scores in metrics that look at one image alone."""
+        references = self.sets.references(images)
+        alone = {name: m for name, m in self.metrics.items() if not m.facts.needs_reference}
+        if not references or not alone:
+            return {}
+        feedback = objective_of(alone, images, lambda name: None, self.device)(references)
+        return {"ground truth": Row(None, None, feedback)}
+
+    def ceiling(self) -> dict[str, float]:
+        """Scores of the feedback images' ground truth: passing them raises the alarm."""
+        rows = self.reference_rows(self.sets.feedback)
+        means = rows["ground truth"].feedback.means() if rows else {}
+        return {name: value for name, value in means.items() if value is not None}
+
+    @property
+    def guards(self) -> frozenset[str]:
+        """Metrics that are watched, not steered by."""
+        return frozenset(self.metrics) - {target.metric for target in self.experiment.goal.targets}
+
+    @property
+    def loss_facts(self) -> dict[str, str]:
+        """Loss name -> what raising it does, for prompts."""
+        return {name: LOSSES.facts(settings.kind) for name, settings in self.experiment.losses.items()}
+
+    def record(self) -> dict[str, Any]:
+        """What goes into ``environment.json``."""
+        start = self.experiment.restorer.start
+        weights: dict[str, Any] = {}
+        if start is not None:
+            file = start_file(start)
+            weights["restorer"] = {"file": file.name, "sha256": sha256(file)}
+        notices = ["lossagent is licensed under Apache-2.0."]
+        if any(name.startswith("pyiqa:") for name in self.metrics):
+            notices.append("pyiqa is licensed under PolyForm Noncommercial; scores from it carry that condition.")
+        return {
+            "versions": environment.versions(),
+            "hardware": environment.hardware(self.device),
+            "threads": torch.get_num_threads(),
+            "device": str(self.device),
+            "seeds": {"experiment": self.experiment.seed},
+            "weights": weights,
+            "image_sets": self.sets.record(),
+            "notices": notices,
+            "package": metadata.version("lossagent"),
+        }
+
+    def close(self) -> None:
+        """Frees the language model."""
+        if self.chat is not None:
+            self.chat.close()
+
+
+def build(experiment: Experiment) -> Parts:
+    """Makes every object of a run; nothing is written.
+
+    Raises:
+        Refused: whatever cannot work, named.
+    """
+    training = experiment.training
+    if training.threads is not None:
+        torch.set_num_threads(training.threads)
+    if training.deterministic:
+        torch.use_deterministic_algorithms(True)
+    device = choose_device()
+    repository, opponents = build_losses(experiment, device)
+    networks = build_networks(experiment, opponents, device)
+    sets = build_sets(experiment)
+    metrics, warnings = metrics_of(experiment, bool(sets.feedback.reference))
+    chat = create_chat(experiment.chat) if experiment.chat is not None else None
+    agent = create_agent(experiment.agent, chat)
+    if training.ema_warning is not None:
+        warnings.append(training.ema_warning)
+    return Parts(
+        experiment=experiment,
+        device=device,
+        networks=networks,
+        repository=repository,
+        sampler=build_sampler(experiment, sets.train),
+        application=application_of(experiment),
+        sets=sets,
+        metrics=metrics,
+        agent=agent,
+        chat=chat,
+        warnings=(*warnings, *sets.overlaps),
+    )
+
+
+def choose_device() -> torch.device:
+    """The device of this process, as Accelerate sees it."""
+    device = PartialState().device
+    assert isinstance(device, torch.device), "Accelerate gives every process a device"
+    return device
