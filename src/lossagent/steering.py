@@ -110,9 +110,7 @@ class Steering:
         if agent.needs_utility:
             goal.require_utility(f"agent {agent.name!r}")
         if any(c.relative_to == "fixed" for c in goal.constraints):
-            raise Refused(
-                "a constraint is relative to the fixed run, and no fixed run is known here: use start or absolute."
-            )
+            raise Refused("a constraint is relative to the fixed run, and none is known here: use start or absolute.")
         if stages < 1:
             raise Refused(f"stages must be at least 1; found {stages}.")
         self.agent, self.goal, self.bounds, self.seed = agent, goal, bounds or Bounds(), seed

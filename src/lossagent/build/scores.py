@@ -52,7 +52,7 @@ def metrics_of(experiment: Experiment, references: bool) -> tuple[dict[str, Metr
     for target in experiment.goal.targets:
         if (facts := metrics[target.metric].facts).direction != target.direction:
             raise Refused(
-                f"goal: target {target.metric!r} says {target.direction} is better; of this metric {facts.direction} is."
+                f"goal: target {target.metric!r} says {target.direction} is better; its facts say {facts.direction}."
             )
     always = ["psnr_y", SHIFTED] if references else (["lr_consistency", "drift"] if experiment.scale > 1 else ["drift"])
     warnings: list[str] = []

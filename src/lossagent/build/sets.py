@@ -75,7 +75,7 @@ class Sets:
 
     def record(self) -> dict[str, list[dict[str, str]]]:
         """Names, hashes of decoded pixels, and sources, for ``environment.json``."""
-        credits = demo_credits()
+        owed = demo_credits()
         roles = {"train": self.train.images, "feedback": self.feedback.images}
         if self.selection is not None:
             roles["selection"] = self.selection.images
@@ -85,7 +85,7 @@ class Sets:
                 {
                     "name": i.name,
                     "sha256": hashlib.sha256(i.path.read_bytes()).hexdigest(),
-                    "source": credits.get(i.name, ""),
+                    "source": owed.get(i.name, ""),
                 }
                 for i in images
             ]
@@ -117,7 +117,7 @@ def build_sets(experiment: Experiment) -> Sets:
     feedback = image_set("feedback", data.feedback)
     selection = image_set("selection", data.selection) if data.selection is not None else None
     if reserved := {"feedback", "selection", "train", "input", "reference"} & set(data.test):
-        raise Refused(f"data.test: a test set may not be called {sorted(reserved)[0]!r}; rename it.")
+        raise Refused(f"data.test: a test set may not be called {min(reserved)!r}; rename it.")
     test = {name: image_set(name, settings) for name, settings in data.test.items()}
     found = check_disjoint(
         train.images,

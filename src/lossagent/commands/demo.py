@@ -26,8 +26,8 @@ NOTES = (
     "These photographs are the few that ship in Python packages. They show that every part works together; they are "
     "far too few to say anything about quality, so no interval is printed and no winner is named.",
     "The embedded model has 135 million parameters: its answers are valid and show no skill. Bounded moves, a trust "
-    "region and rollback limit the harm that it can do. An instruction model of 8 billion parameters or more, behind any "
-    "OpenAI-compatible server, is what decides in earnest.",
+    "region and rollback limit the harm that it can do. An instruction model of 8 billion parameters or more, behind "
+    "any OpenAI-compatible server, is what decides in earnest.",
     "Random moves with the same rollback stand beside it, because a large part of what a guarded agent gains is the "
     "guard's.",
 )
