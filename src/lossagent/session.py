@@ -7,12 +7,14 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from torch import nn
 
 from lossagent import environment, evaluation
 from lossagent.build import Parts, build
 from lossagent.build.networks import load_scored
+from lossagent.chat import Spending
 from lossagent.data import ImageSet
 from lossagent.errors import Refused
 from lossagent.evaluation import Row, SetTable
@@ -46,6 +48,16 @@ class Watch:
     iteration: Progress = field(default=lambda stage, done, total: None)
     event: Callable[[Trajectory], None] = field(default=lambda trajectory: None)
     phase: Callable[[str], None] = field(default=lambda text: None)
+
+
+@runtime_checkable
+class Spends(Protocol):
+    """A chat model that counts what it costs."""
+
+    @property
+    def spending(self) -> Spending:
+        """Tokens and money so far, with their caps."""
+        ...
 
 
 class Session:
@@ -141,7 +153,15 @@ class Session:
         if not (out / "images" / "input").exists():
             parts.sets.write_feedback(out / "images")
         session.warn_of_changes()
+        session.count_spending()
         return session
+
+    def count_spending(self) -> None:
+        """Adds what the language model cost before to what a cap allows."""
+        if isinstance(self.parts.chat, Spends):
+            for state in range(len(self.steering.trajectory.states) + 1):
+                for exchange in self.folder.exchanges(state).values():
+                    self.parts.chat.spending.add(exchange.prompt_tokens, exchange.completion_tokens)
 
     def warn_of_changes(self) -> None:
         """Says where the machine differs from the one the run began on, as far as bit-exactness depends on it."""

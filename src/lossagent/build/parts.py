@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from accelerate import PartialState
 
-from lossagent import environment
+from lossagent import assets, checkpoints_data, environment
 from lossagent.agents import Agent
 from lossagent.agents.table import create as create_agent
 from lossagent.build.networks import application_of, build_losses, build_networks, start_file
 from lossagent.build.scores import metrics_of, objective_of
 from lossagent.build.sets import Sets, build_sampler, build_sets
-from lossagent.chat import ChatModel
+from lossagent.chat import ChatModel, EmbeddedSettings
 from lossagent.chat.table import create as create_chat
 from lossagent.data import ImageSet, PatchSampler
 from lossagent.evaluation import Row
@@ -95,11 +95,6 @@ class Parts:
 
     def record(self) -> dict[str, Any]:
         """What goes into ``environment.json``."""
-        start = self.experiment.restorer.start
-        weights: dict[str, Any] = {}
-        if start is not None:
-            file = start_file(start)
-            weights["restorer"] = {"file": file.name, "sha256": sha256(file)}
         notices = ["lossagent is licensed under Apache-2.0."]
         if any(name.startswith("pyiqa:") for name in self.metrics):
             notices.append("pyiqa is licensed under PolyForm Noncommercial; scores from it carry that condition.")
@@ -109,7 +104,7 @@ class Parts:
             "threads": torch.get_num_threads(),
             "device": str(self.device),
             "seeds": {"experiment": self.experiment.seed},
-            "weights": weights,
+            "weights": foreign_weights(self.experiment),
             "image_sets": self.sets.record(),
             "notices": notices,
             "package": metadata.version("lossagent"),
@@ -119,6 +114,34 @@ class Parts:
         """Frees the language model."""
         if self.chat is not None:
             self.chat.close()
+
+
+def foreign_weights(experiment: Experiment) -> dict[str, dict[str, str]]:
+    """What of a run was not trained in it: purpose -> file, sha256, source, licence."""
+    weights: dict[str, dict[str, str]] = {}
+    start = experiment.restorer.start
+    if start is not None:
+        file = start_file(start)
+        ours = start in checkpoints_data.NAMES
+        weights["restorer"] = {
+            "file": file.name,
+            "sha256": sha256(file),
+            "source": "lossagent" if ours else "given by path",
+            "licence": "Apache-2.0" if ours else "",
+        }
+    used = {f"loss {name}": loss.backbone for name, loss in experiment.losses.items() if loss.weights == "pretrained"}
+    if isinstance(experiment.chat, EmbeddedSettings):
+        used["language model"] = experiment.chat.model
+    for purpose, name in used.items():
+        if name is not None and name in assets.ASSETS:
+            entry = assets.asset(name)
+            weights[purpose] = {
+                "file": entry.file,
+                "sha256": entry.sha256,
+                "source": entry.origin,
+                "licence": entry.licence,
+            }
+    return weights
 
 
 def build(experiment: Experiment) -> Parts:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import torch
 import typer
 from PIL import Image
+from torch import nn
 
 from lossagent.build.networks import build_restorer, network_of_run
 from lossagent.data import NamedImage, list_images, read
+from lossagent.data.degradations import imresize
 from lossagent.errors import Refused
 from lossagent.experiment import RestorerSettings
+from lossagent.objectives.base import Pixels
 from lossagent.training.pictures import Application
 
 
 def restore_command(
-    checkpoint: Annotated[str, typer.Argument(help="Run folder, checkpoint file, or one of ours (compact_x4).")],
+    checkpoint: Annotated[str, typer.Argument(help="Run folder, checkpoint file, compact_x4, or bicubic.")],
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="Image file or folder.")],
     target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder to write PNG files to.")],
     state: Annotated[str, typer.Option(help="State of a run: selected, last, start or a number.")] = "selected",
@@ -33,25 +39,38 @@ def restore_command(
 
     Example: lossagent restore runs/niqe photos/ restored/ --tile 256
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     images = list_images(source) if source.is_dir() else (NamedImage(source.stem, source),)
+    for image in images:
+        if (target / f"{image.name}.png").resolve() == image.path.resolve():
+            raise Refused(f"{image.path} is input and output at once; choose another OUTPUT folder.")
     run = Path(checkpoint)
-    if run.is_dir():
-        restorer, application = network_of_run(run, state)
+    if checkpoint == "bicubic":
+        restored = partial(_bicubic, scale)
+    elif run.is_dir():
+        restored = _applied(*network_of_run(run, state), tile, overlap)
     else:
         settings = RestorerSettings(network=network, start=checkpoint, arguments=_arguments(network, scale))
-        restorer, application = build_restorer(settings), Application(scale, multiple)
-    if tile is not None:
-        application = Application(application.scale, application.multiple, application.strictly_larger, tile, overlap)
+        restored = _applied(build_restorer(settings), Application(scale, multiple), tile, overlap)
     target.mkdir(parents=True, exist_ok=True)
-    restorer.to(device).eval()
     for number, image in enumerate(images, start=1):
-        result = application(restorer, read(image.path), device)
         out = target / f"{image.name}.png"
-        if out.resolve() == image.path.resolve():
-            raise Refused(f"{out} is the input itself; choose another OUTPUT folder.")
-        Image.fromarray(result).save(out)
+        Image.fromarray(restored(read(image.path))).save(out)
         typer.echo(f"[{number}/{len(images)}] {out}")
+
+
+def _applied(
+    network: nn.Module, application: Application, tile: int | None, overlap: int
+) -> Callable[[Pixels], Pixels]:
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network.to(device).eval()
+    if tile is not None:
+        application = replace(application, tile=tile, overlap=overlap)
+    return lambda pixels: application(network, pixels, device)
+
+
+def _bicubic(scale: int, pixels: Pixels) -> Pixels:
+    """MATLAB's bicubic enlargement: the baseline of every super-resolution table."""
+    return imresize(pixels, pixels.shape[0] * scale, pixels.shape[1] * scale)
 
 
 def _arguments(network: str, scale: int) -> dict[str, object]:
