@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tiny import experiment
 
 from lossagent.experiment import parse
 from lossagent.session import Session, Watch
 from lossagent.tracking import TensorBoard, tracked
+from tiny import experiment
 
 pytest.importorskip("tensorboard", reason="tensorboard is not installed (extra: trackers)")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -145,7 +146,8 @@ class Session:
         """
         folder = RunFolder.open(out)
         try:
-            parts = build(load(out / "experiment.yaml"))
+            recorded = json.loads((out / "environment.json").read_text(encoding="utf-8"))
+            parts = build(load(out / "experiment.yaml"), recorded.get("overlaps"))
             session = cls(parts, folder, watch or Watch())
         except BaseException:
             folder.close()

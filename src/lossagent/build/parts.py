@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
@@ -107,6 +107,7 @@ class Parts:
             "weights": foreign_weights(self.experiment),
             "image_sets": self.sets.record(),
             "notices": notices,
+            "overlaps": list(self.sets.overlaps),
             "package": metadata.version("lossagent"),
         }
 
@@ -144,8 +145,12 @@ def foreign_weights(experiment: Experiment) -> dict[str, dict[str, str]]:
     return weights
 
 
-def build(experiment: Experiment) -> Parts:
+def build(experiment: Experiment, overlaps: Sequence[str] | None = None) -> Parts:
     """Makes every object of a run; nothing is written.
+
+    Args:
+        experiment: what is wanted.
+        overlaps: what the check of the image sets found when the run began, for one that goes on.
 
     Raises:
         Refused: whatever cannot work, named.
@@ -158,7 +163,7 @@ def build(experiment: Experiment) -> Parts:
     device = choose_device()
     repository, opponents = build_losses(experiment, device)
     networks = build_networks(experiment, opponents, device)
-    sets = build_sets(experiment)
+    sets = build_sets(experiment, overlaps)
     metrics, warnings = metrics_of(experiment, bool(sets.feedback.reference))
     chat = create_chat(experiment.chat) if experiment.chat is not None else None
     agent = create_agent(experiment.agent, chat)
@@ -175,7 +180,7 @@ def build(experiment: Experiment) -> Parts:
         metrics=metrics,
         agent=agent,
         chat=chat,
-        warnings=(*warnings, *sets.overlaps),
+        warnings=(*warnings, *sets.conversions(), *sets.overlaps),
     )
 
 

@@ -20,6 +20,7 @@ from lossagent.data import (
     demo_split,
     list_images,
     pairs,
+    pixel_type,
 )
 from lossagent.data.degradations import Bicubic, Degradation
 from lossagent.errors import Refused
@@ -73,6 +74,20 @@ class Sets:
             return {}
         return {i.name: text for i in images.images for text in self.overlaps if str(i.path) in text}
 
+    def conversions(self) -> list[str]:
+        """A sentence for each kind of conversion to 8-bit RGB, with the images that needed it."""
+        sets = [self.train.images, self.feedback.images, *(i.images for i in self.test.values())]
+        sets += [self.selection.images] if self.selection is not None else []
+        kinds: dict[str, list[str]] = {}
+        for image in (image for images in sets for image in images):
+            if (kind := pixel_type(image.path)) != "RGB":
+                kinds.setdefault(kind, []).append(image.name)
+        return [
+            f"{len(names)} images of pixel type {kind} are read as 8-bit RGB (gray is repeated, alpha dropped): "
+            f"{', '.join(names[:5])}{', ...' if len(names) > 5 else ''}."
+            for kind, names in kinds.items()
+        ]
+
     def record(self) -> dict[str, list[dict[str, str]]]:
         """Names, hashes of decoded pixels, and sources, for ``environment.json``."""
         owed = demo_credits()
@@ -98,8 +113,12 @@ def degradation(experiment: Experiment) -> Degradation:
     return Bicubic(experiment.scale)
 
 
-def build_sets(experiment: Experiment) -> Sets:
+def build_sets(experiment: Experiment, overlaps: Sequence[str] | None = None) -> Sets:
     """Reads the folders and checks that no photograph stands in two sets.
+
+    Args:
+        experiment: names the folders.
+        overlaps: what the check found when the run began; it is not repeated then.
 
     Raises:
         Refused: an empty or missing folder, unreadable images, pairs that do not fit, an overlap.
@@ -119,16 +138,17 @@ def build_sets(experiment: Experiment) -> Sets:
     if reserved := {"feedback", "selection", "train", "input", "reference"} & set(data.test):
         raise Refused(f"data.test: a test set may not be called {min(reserved)!r}; rename it.")
     test = {name: image_set(name, settings) for name, settings in data.test.items()}
-    found = check_disjoint(
-        train.images,
-        feedback.images,
-        selection.images if selection is not None else (),
-        [image for images in test.values() for image in images.images],
-        allow=data.allow,
-        declared=data.overlap == "declared",
-        workers=2,
-    )
-    return Sets(train, feedback, selection, test, tuple(found))
+    if overlaps is None:
+        overlaps = check_disjoint(
+            train.images,
+            feedback.images,
+            selection.images if selection is not None else (),
+            [image for images in test.values() for image in images.images],
+            allow=data.allow,
+            declared=data.overlap == "declared",
+            workers=2,
+        )
+    return Sets(train, feedback, selection, test, tuple(overlaps))
 
 
 def collect(name: str, settings: ImagesSettings, scale: int, seed: int) -> Photographs:

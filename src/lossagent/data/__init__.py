@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lossagent.data.disjoint import Overlap, check_disjoint, overlaps
-from lossagent.data.images import ImageCache, NamedImage, list_images, read, size
+from lossagent.data.images import ImageCache, NamedImage, list_images, pixel_type, read, size
 from lossagent.data.patches import Batch, PatchSampler
 from lossagent.data.photos import demo_credits, demo_split
 from lossagent.data.prefetch import Prefetcher
@@ -28,6 +28,7 @@ __all__ = [
     "list_images",
     "overlaps",
     "pairs",
+    "pixel_type",
     "read",
     "size",
 ]

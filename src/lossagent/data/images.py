@@ -36,6 +36,21 @@ class NamedImage:
         return read(self.path)
 
 
+def pixel_type(path: Path) -> str:
+    """The file's pixel type as Pillow names it (``RGB``, ``L``, ``RGBA``, ``P``, ``I;16``); only its head is read.
+
+    Raises:
+        Refused: no such file, or not an image.
+    """
+    try:
+        with Image.open(path) as opened:
+            return opened.mode
+    except FileNotFoundError:
+        raise Refused(f"{path}: there is no such image file.") from None
+    except OSError as error:
+        raise Refused(f"{path}: cannot be read as an image ({error}). Replace or remove the file.") from error
+
+
 def read(path: Path, notes: list[str] | None = None) -> UInt8[ndarray, "height width 3"]:
     """Decodes a file to 8-bit RGB, turned upright as its EXIF orientation says.
 
