@@ -74,7 +74,7 @@ def test_dotted_overrides_reach_every_depth_and_leave_the_data_alone(tmp_path: P
             "agent={kind: fixed}",
             "data.test.more=[a, b]",
             "losses.l1.weight=0.25",
-            "goal.wish=no = signs: lost",
+            "goal.wish='no = signs: lost'",
         ],
     )
     assert yaml.safe_dump(data) == before

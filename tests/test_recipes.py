@@ -78,7 +78,13 @@ def test_the_papers_agent_is_unguarded() -> None:
     assert (agent.query, agent.answer, agent.constrain) == ("per_image", "pattern", False)
     assert (agent.history, agent.direction, agent.example) == ("all", "on", True)
     assert not any(agent.evidence.model_dump().values())
-    assert (bounds.low, bounds.high, bounds.trust, bounds.per_loss, bounds.frozen) == (None, None, None, {}, frozenset())
+    assert (bounds.low, bounds.high, bounds.trust, bounds.per_loss, bounds.frozen) == (
+        None,
+        None,
+        None,
+        {},
+        frozenset(),
+    )
     assert isinstance(chosen.chat, ServerSettings)
     assert "Llama-3-8B-Instruct" in chosen.chat.model
 

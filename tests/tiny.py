@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from torch import Tensor, nn
 
 
 def pictures(folder: Path, count: int, side: int = 96, seed: int = 0) -> Path:
@@ -65,3 +66,15 @@ def experiment(root: Path, **changes: Any) -> dict[str, Any]:
         },
     }
     return base | changes
+
+
+class PlainSR(nn.Module):
+    """Somebody's own network: one convolution and a pixel shuffle."""
+
+    def __init__(self, scale: int = 4) -> None:
+        super().__init__()
+        self.body = nn.Conv2d(3, 3 * scale**2, 3, padding=1)
+        self.up = nn.PixelShuffle(scale)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.up(self.body(x))

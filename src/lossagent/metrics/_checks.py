@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import version
 
 import torch
@@ -13,6 +14,7 @@ from lossagent.errors import Refused
 IMPLEMENTATION = "lossagent"
 
 
+@cache
 def implementation_version() -> str:
     """Version of this library, stored beside each score."""
     return version("lossagent")
