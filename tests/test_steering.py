@@ -239,7 +239,7 @@ from lossagent.agents import Random
 from lossagent.runs import RunFolder
 
 run, own, kill_at = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-folder = RunFolder.open(run) if run.exists() else RunFolder.create(run, {}, {})
+folder = RunFolder.at(run)
 steering = Steering(agent=Random(), goal=Goal(targets=(Target(metric="error", direction="lower", unit=0.01),)),
                     initial=Weights.of({"l1": 1.0, "l2": 0.1}), stages=5, log=folder)
 # ---- somebody else's training loop ----

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import ParamSpec
 
 import typer
 from rich.console import Console
 
 from lossagent.errors import Interrupted, LossAgentError, Refused
+
+P = ParamSpec("P")
 
 app = typer.Typer(
     name="lossagent",
@@ -36,9 +39,9 @@ COMMANDS = {
 
 
 def main() -> None:
-    """Runs the command line; errors become one clear message and an exit status."""
+    """Runs the command line and exits."""
     register(app, sys.argv[1:])
-    sys.exit(guarded(lambda: app(standalone_mode=False)))
+    app()
 
 
 def register(app: typer.Typer, arguments: Sequence[str]) -> None:
@@ -49,32 +52,35 @@ def register(app: typer.Typer, arguments: Sequence[str]) -> None:
         module, attribute = COMMANDS[name].split(":")
         command = getattr(importlib.import_module(f"lossagent.commands.{module}"), attribute)
         if isinstance(command, typer.Typer):
+            for inner in command.registered_commands:
+                inner.callback = guarded(inner.callback) if inner.callback is not None else None
             app.add_typer(command, name=name)
         else:
-            app.command(name)(command)
+            app.command(name)(guarded(command))
     if len(names) == 1:
         app.callback()(lambda: None)  # with one command alone, typer would take its name for an argument
 
 
-def guarded(call: Callable[[], Any]) -> int:
-    """Runs a command and turns what it raises into an exit status."""
-    from click.exceptions import Abort, ClickException, Exit
+def guarded(command: Callable[P, None]) -> Callable[P, None]:
+    """The command with its errors turned into one clear message and an exit status."""
 
-    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-    try:
-        result = call()
-    except Exit as request:
-        return request.exit_code
-    except ClickException as error:
-        error.show()
-        return 2
-    except Refused as error:
-        console.print(f"Refused: {error}")
-        return 2
-    except (Interrupted, KeyboardInterrupt, Abort) as error:
-        console.print(f"Interrupted. {error}")
-        return 3
-    except LossAgentError as error:
-        console.print(f"Failed: {error}")
-        return 1
-    return result if isinstance(result, int) else 0
+    @functools.wraps(command)
+    def carried_out(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except (KeyboardInterrupt, LossAgentError) as error:
+            what, status = verdict(error)
+            console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+            console.print(what)
+            raise typer.Exit(status) from None
+
+    return carried_out
+
+
+def verdict(error: KeyboardInterrupt | LossAgentError) -> tuple[str, int]:
+    """(message, exit status) of an error."""
+    if isinstance(error, Interrupted):
+        return f"Interrupted: {error}", 3
+    if isinstance(error, KeyboardInterrupt):
+        return "Interrupted.", 3
+    return (f"Refused: {error}", 2) if isinstance(error, Refused) else (f"Failed: {error}", 1)

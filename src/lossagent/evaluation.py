@@ -98,6 +98,8 @@ def choose(trajectory: Trajectory, goal: Goal, score: Callable[[State], Feedback
     candidates = [s for s in trajectory.scored if s.restorable]
     scores = {s.id: score(s) for s in candidates}
     start = scores[0]
+    if all(goal.utility(feedback, start) is None for feedback in scores.values()):
+        return Choice(last.id, "the last state: no score of the goal could be taken on the selection set", scores)
     best = max(candidates, key=lambda s: (goal.rank(scores[s.id], start), -s.id))
     metrics = ", ".join(t.metric for t in goal.targets)
     return Choice(best.id, f"best {metrics} on the selection set among {len(candidates)} states, S_0 included", scores)

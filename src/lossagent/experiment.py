@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,12 +12,18 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from lossagent import checkpoints_data
 from lossagent.agents.table import AgentSettings
-from lossagent.chat.table import ChatSettings
+from lossagent.chat.table import ChatSettings, EmbeddedSettings, ReplaySettings
 from lossagent.errors import Refused
 from lossagent.goal import Goal
 from lossagent.training.settings import TrainingSettings
 from lossagent.weights import Bounds, Weights
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+"""Names that become file names."""
+LOSS_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
+"""Names that also stand in ``l1:perceptual:gan=1.0:0.1:0.01``."""
 
 
 class Settings(BaseModel):
@@ -129,7 +136,7 @@ class DataSettings(Settings):
     train: ImagesSettings
     feedback: ImagesSettings
     selection: ImagesSettings | None = None
-    test: dict[str, ImagesSettings] = {}
+    test: dict[Annotated[str, Field(pattern=NAME)], ImagesSettings] = {}
     degradation: Literal["bicubic"] = "bicubic"
     patch: int = Field(default=64, ge=8)
     jitter: bool = False
@@ -157,11 +164,11 @@ class Experiment(Settings):
         training: how the stages are trained.
     """
 
-    name: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
-    seed: int = 0
+    name: str = Field(pattern=NAME)
+    seed: int = Field(default=0, ge=0, lt=2**63)
     scale: int = Field(default=4, ge=1)
     restorer: RestorerSettings
-    losses: Annotated[dict[str, LossSettings], Field(min_length=1)]
+    losses: Annotated[dict[Annotated[str, Field(pattern=LOSS_NAME)], LossSettings], Field(min_length=1)]
     data: DataSettings
     goal: Goal
     guards: tuple[str, ...] = ()
@@ -170,6 +177,19 @@ class Experiment(Settings):
     bounds: Bounds = Bounds()
     tolerance: dict[str, float] = {}
     training: TrainingSettings = TrainingSettings()
+
+    @model_validator(mode="after")
+    def _names(self) -> Experiment:
+        scored = {t.metric for t in self.goal.targets} | {c.metric for c in self.goal.constraints} | set(self.guards)
+        for metric, value in self.tolerance.items():
+            if metric not in scored:
+                raise ValueError(f"tolerance names {metric!r}, which is neither target, constraint nor guard")
+            if not (math.isfinite(value) and value >= 0):
+                raise ValueError(f"tolerance of {metric!r} must be a finite number >= 0; found {value}")
+        for name in (*self.bounds.frozen, *self.bounds.per_loss):
+            if name not in self.losses:
+                raise ValueError(f"bounds name {name!r}, which is no loss; losses: {', '.join(self.losses)}")
+        return self
 
     @property
     def initial(self) -> Weights:
@@ -206,11 +226,37 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Experiment:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise Refused(f"experiment {path} cannot be read: {error.strerror}.") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise Refused(f"experiment {path} is not YAML: {error}") from error
     if not isinstance(data, dict):
         raise Refused(f"experiment {path} must be a mapping of keys; found {type(data).__name__}.")
     return parse(override(data, overrides))  # pyright: ignore[reportUnknownArgumentType]
+
+
+def located(experiment: Experiment) -> Experiment:
+    """The experiment with absolute paths: a run folder is enough to go on from any directory."""
+    data = experiment.dump()
+
+    def absolute(path: str) -> str:
+        return str(Path(path).expanduser().absolute())
+
+    sets = [data["data"]["train"], data["data"]["feedback"], *data["data"]["test"].values()]
+    for images in (*sets, data["data"]["selection"]):
+        if images is not None:
+            images["images"] = [absolute(path) for path in images["images"]]
+            images["low"] = absolute(images["low"]) if images["low"] is not None else None
+    networks = [data["restorer"], *(loss["discriminator"] for loss in data["losses"].values())]
+    for network in networks:
+        if network is not None and network["start"] is not None and network["start"] not in checkpoints_data.NAMES:
+            network["start"] = absolute(network["start"])
+    match experiment.chat:
+        case ReplaySettings(run=run):
+            data["chat"]["run"] = absolute(str(run))
+        case EmbeddedSettings(model=model) if model.endswith(".gguf"):
+            data["chat"]["model"] = absolute(model)
+        case _:
+            pass
+    return parse(data)
 
 
 def override(data: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
@@ -231,7 +277,10 @@ def override(data: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any
             if not isinstance(inner, dict):
                 raise Refused(f"override {text!r}: {key!r} is no mapping.")
             place = inner  # pyright: ignore[reportUnknownVariableType]
-        place[last] = yaml.safe_load(value)
+        try:
+            place[last] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise Refused(f"override {text!r}: the value is not YAML ({error}).") from error
     return result
 
 

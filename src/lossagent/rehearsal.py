@@ -11,7 +11,8 @@ from rich.console import Console
 from lossagent.agents.base import View
 from lossagent.build import Parts, build
 from lossagent.experiment import Experiment
-from lossagent.steering import Steering, Surroundings
+from lossagent.runs import MemoryLog
+from lossagent.session import steering_of
 from lossagent.training.pictures import Pictures
 from lossagent.training.randomness import seed_everything
 from lossagent.training.step import Stepper
@@ -49,24 +50,7 @@ def rehearse(experiment: Experiment, console: Console) -> None:
 
 def _first_prompt(parts: Parts, console: Console) -> float:
     """Shows S_0's scores and the first question; returns the seconds that restoring and scoring took."""
-    experiment = parts.experiment
-    steering = Steering(
-        agent=parts.agent,
-        goal=experiment.goal,
-        initial=experiment.initial,
-        stages=max(experiment.training.stages, 2),
-        objective=parts.objective(parts.sets.feedback, lambda name: None),
-        bounds=experiment.bounds,
-        seed=experiment.seed,
-        can_restart=True,
-        surroundings=Surroundings(
-            stage_iterations=experiment.training.iterations,
-            tolerance=experiment.tolerance,
-            ceiling=parts.ceiling(),
-            loss_facts=parts.loss_facts,
-            guards=parts.guards,
-        ),
-    )
+    steering = steering_of(parts, MemoryLog(), parts.objective(parts.sets.feedback, lambda name: None))
     began = time.perf_counter()
     restored = Pictures(parts.sets.feedback_inputs(), parts.application, parts.device).restore(parts.networks.scored)
     start = steering.tell(0, restored=restored)
@@ -101,7 +85,8 @@ def _estimate(parts: Parts, scoring: float, console: Console) -> None:
     whole = training.stages * (training.iterations * step + scoring) + training.warmup * step
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     console.print(
-        f"\nEstimate, without the agent's own time: {step:.3f} s a step, {scoring:.1f} s a scoring, "
+        f"\nEstimate, without the agent's own time, selection and test sets: {step:.3f} s a step, "
+        f"{scoring:.1f} s a scoring, "
         f"{whole / 3600:.2f} h in all; {memory:.1f} GiB of memory so far; "
         f"{size / 2**20:.1f} MiB a checkpoint, {size * kept / 2**30:.2f} GiB for {kept} of them.",
         markup=False,

@@ -84,10 +84,13 @@ def read_lines(path: Path) -> tuple[list[str], bool]:
 
 def append_line(path: Path, line: str) -> None:
     """Appends one line and synchronises it to disk."""
+    new = not path.exists()
     with path.open("a", encoding="utf-8") as file:
         file.write(line + "\n")
         file.flush()
         os.fsync(file.fileno())
+    if new:
+        sync_folder(path.parent)
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -98,6 +101,16 @@ def write_atomically(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes the names in a folder durable: a file that was synchronised may else be nameless after a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def canonical(record: State | AnyEvent) -> dict[str, Any]:
@@ -113,6 +126,29 @@ def canonical(record: State | AnyEvent) -> dict[str, Any]:
     return strip(json.loads(record.model_dump_json()))
 
 
+PARTS = ("exchanges", "images", "checkpoints", "mailbox")
+
+
+def is_run(path: Path) -> bool:
+    """Whether a run was begun in a folder."""
+    return (path / "experiment.yaml").exists() or (path / "events.jsonl").exists()
+
+
+def refuse_existing(path: Path) -> None:
+    """Refuses a folder that holds a run, or anything that an unfinished making of one did not leave.
+
+    Raises:
+        Refused: so it is.
+    """
+    if is_run(path):
+        raise Refused(
+            f"the run folder {path} exists already. Choose another --out, or go on with it: lossagent resume {path}"
+        )
+    left = {*PARTS, "lease", "environment.json", "environment.json.tmp", "experiment.yaml.tmp"}
+    if path.exists() and (not path.is_dir() or any(p.name not in left for p in path.iterdir())):
+        raise Refused(f"{path} exists already and is no run folder. Choose another --out.")
+
+
 class RunFolder:
     """A folder that holds a run.
 
@@ -123,7 +159,7 @@ class RunFolder:
         self.path = path
         self._lease = lease
         lines, torn = read_lines(path / "events.jsonl")
-        self._events = [EVENTS.validate_json(line) for line in lines]
+        self._events = _parsed(path / "events.jsonl", lines)
         if torn:
             self._cut(lines)
             self.append(Warned(text="events.jsonl ended in a torn line; it was dropped."))
@@ -135,16 +171,27 @@ class RunFolder:
         Raises:
             Refused: the folder exists and is not empty.
         """
-        if path.exists() and any(path.iterdir()):
-            raise Refused(
-                f"the run folder {path} exists already. Choose another --out, or go on with it: lossagent resume {path}"
-            )
-        for part in ("exchanges", "images", "checkpoints", "mailbox"):
-            (path / part).mkdir(parents=True, exist_ok=True)
+        refuse_existing(path)
+        try:
+            for part in PARTS:
+                (path / part).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Refused(f"the run folder {path} cannot be made: {error.strerror}. Choose another --out.") from error
         lease = cls._acquire(path)
-        write_atomically(path / "experiment.yaml", yaml.safe_dump(dict(experiment), sort_keys=False))
+        # experiment.yaml comes last: a folder without it was never a run, and may be made into one.
         write_atomically(path / "environment.json", json.dumps(environment, indent=2))
+        write_atomically(path / "experiment.yaml", yaml.safe_dump(dict(experiment), sort_keys=False))
         return cls(path, lease)
+
+    @classmethod
+    def at(cls, path: Path) -> RunFolder:
+        """The run in a folder, made if there is none yet: for loops of your own that are started again.
+
+        Raises:
+            Refused: the folder holds something else.
+            RunBusy: another process writes it.
+        """
+        return cls.open(path) if is_run(path) else cls.create(path, {}, {})
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
@@ -154,7 +201,7 @@ class RunFolder:
             Refused: no run is there.
             RunBusy: another process writes it.
         """
-        if not (path / "events.jsonl").exists() and not (path / "experiment.yaml").exists():
+        if not is_run(path):
             raise Refused(f"{path} is no run folder: it has no experiment.yaml.")
         return cls(path, cls._acquire(path))
 
@@ -233,10 +280,14 @@ def read_events(run: Path) -> list[AnyEvent]:
     if not (run / "events.jsonl").exists():
         raise Refused(f"{run} is no run folder: it has no events.jsonl.")
     lines, _ = read_lines(run / "events.jsonl")
+    return _parsed(run / "events.jsonl", lines)
+
+
+def _parsed(path: Path, lines: list[str]) -> list[AnyEvent]:
     try:
         return [EVENTS.validate_json(line) for line in lines]
     except ValueError as error:
-        raise Damaged(f"{run / 'events.jsonl'} holds a line that is no event: {error}") from error
+        raise Damaged(f"{path} holds a line that is no event: {error}") from error
 
 
 def read_trajectory(run: Path) -> Trajectory:

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from torch import nn
 
@@ -17,15 +17,15 @@ from lossagent.build import Parts, build
 from lossagent.build.networks import load_scored
 from lossagent.chat import Spending
 from lossagent.data import ImageSet
-from lossagent.errors import Refused
+from lossagent.errors import Failed, Refused
 from lossagent.evaluation import Row, SetTable
-from lossagent.experiment import Experiment, load
+from lossagent.experiment import Experiment, load, located
 from lossagent.feedback import Feedback
 from lossagent.loop import optimise
 from lossagent.metrics import correlated_noise
-from lossagent.objectives.base import Pixels
+from lossagent.objectives.base import Objective, Pixels
 from lossagent.restorers import from_uint8, to_uint8
-from lossagent.runs import RunFolder
+from lossagent.runs import Log, MemoryLog, RunFolder, refuse_existing
 from lossagent.steering import Steering, Surroundings
 from lossagent.training.interrupts import Stop
 from lossagent.training.pictures import Pictures, read_image, write_images
@@ -80,29 +80,7 @@ class Session:
         device = parts.device
         self.pictures = Pictures(parts.sets.feedback_inputs(), parts.application, device)
         self.objective = parts.objective(parts.sets.feedback, self._start_picture)
-        self.steering = Steering(
-            agent=parts.agent,
-            goal=experiment.goal,
-            initial=experiment.initial,
-            stages=experiment.training.stages,
-            log=folder,
-            objective=self.objective,
-            bounds=experiment.bounds,
-            seed=experiment.seed,
-            can_restart=True,
-            keep=experiment.training.keep,
-            release=self._release,
-            surroundings=Surroundings(
-                stage_iterations=experiment.training.iterations,
-                tolerance=experiment.tolerance,
-                ceiling=parts.ceiling(),
-                loss_facts=parts.loss_facts,
-                guards=parts.guards,
-            ),
-            name=experiment.name,
-            environment=environment.reproducibility(device),
-            on_event=watch.event,
-        )
+        self.steering = steering_of(parts, folder, self.objective, self._release, watch.event)
         self.trainer = Trainer(
             networks=parts.networks,
             repository=parts.repository,
@@ -124,16 +102,20 @@ class Session:
         Raises:
             Refused: anything about the experiment that cannot work; nothing was written.
         """
-        if out.exists() and any(out.iterdir()):
-            raise Refused(
-                f"the run folder {out} exists already. Choose another --out, or go on with it: lossagent resume {out}"
-            )
+        refuse_existing(out)
+        experiment = located(experiment)
         parts = build(experiment)
+        # Whatever steering refuses is refused here, before there is a folder.
+        steering_of(parts, MemoryLog(), parts.objective(parts.sets.feedback, lambda name: None))
         folder = RunFolder.create(out, experiment.dump(), parts.record())
-        session = cls(parts, folder, watch or Watch())
-        parts.sets.write_feedback(out / "images")
-        for text in parts.warnings:
-            session.steering.warn(text)
+        try:
+            session = cls(parts, folder, watch or Watch())
+            parts.sets.write_feedback(out / "images")
+            for text in parts.warnings:
+                session.steering.warn(text)
+        except BaseException:
+            folder.close()
+            raise
         return session
 
     @classmethod
@@ -141,21 +123,28 @@ class Session:
         """Goes on with an interrupted run at its next undone moment.
 
         Raises:
-            Refused: no run is there.
+            Refused: no run is there, or its images are not those that it began with.
             RunBusy: it is being written by another process.
         """
         folder = RunFolder.open(out)
         try:
             recorded = json.loads((out / "environment.json").read_text(encoding="utf-8"))
             parts = build(load(out / "experiment.yaml"), recorded.get("overlaps"))
+            check_unchanged(parts, recorded)
             session = cls(parts, folder, watch or Watch())
+            if not (out / "images" / "input").exists():
+                parts.sets.write_feedback(out / "images")
+            session.warn_of_changes()
+            session.count_spending()
+            for state in session.steering.trajectory.states:
+                if not state.restorable:  # a crash may have come between the word and the deed
+                    session._release(state)
+        except OSError as error:
+            folder.close()
+            raise Failed(f"the run {out} cannot be gone on with: {error}.") from error
         except BaseException:
             folder.close()
             raise
-        if not (out / "images" / "input").exists():
-            parts.sets.write_feedback(out / "images")
-        session.warn_of_changes()
-        session.count_spending()
         return session
 
     def count_spending(self) -> None:
@@ -176,16 +165,21 @@ class Session:
                 )
 
     def run(self) -> None:
-        """Trains, chooses, evaluates; called again after an interruption it goes on.
+        """Trains, chooses, evaluates; once. After an interruption :meth:`resume` makes a new session.
 
         Raises:
             Interrupted, KeyboardInterrupt: stopped on request; everything finished is on disk.
-            Diverged, Failed: see :class:`lossagent.training.trainer.Trainer`.
+            Diverged: see :class:`lossagent.training.trainer.Trainer`.
+            Failed: the disk is full, or a file cannot be written or read.
         """
         with self.folder, self.stop.listening():
             try:
                 optimise(self.trainer, self.steering)
                 self._conclude()
+            except OSError as error:
+                raise Failed(
+                    f"a file could not be written or read: {error}. What is finished is intact; mend it and resume."
+                ) from error
             finally:
                 self.parts.close()
 
@@ -263,7 +257,7 @@ class Session:
         return self._spare
 
     def _start_picture(self, name: str) -> Pixels | None:
-        """S_0's restored feedback image; there is none while S_0 itself is scored for the first time."""
+        """S_0's restored feedback image, for guards that compare with it."""
         file = self.folder.path / "images" / "state-0000" / f"{name}.png"
         return read_image(file) if file.exists() else None
 
@@ -274,3 +268,58 @@ class Session:
 def noisy(images: Mapping[str, Pixels], seed: int) -> dict[str, Pixels]:
     """Images with a little correlated noise on them: what a no-reference metric can be made to say for nothing."""
     return {name: to_uint8(correlated_noise(from_uint8(image), seed)) for name, image in images.items()}
+
+
+def steering_of(
+    parts: Parts,
+    log: Log,
+    objective: Objective,
+    release: Callable[[State], None] | None = None,
+    on_event: Callable[[Trajectory], None] | None = None,
+) -> Steering:
+    """The steering of an experiment, on a log.
+
+    Raises:
+        Refused: what agent, goal and log do not allow together.
+    """
+    experiment = parts.experiment
+    return Steering(
+        agent=parts.agent,
+        goal=experiment.goal,
+        initial=experiment.initial,
+        stages=experiment.training.stages,
+        log=log,
+        objective=objective,
+        bounds=experiment.bounds,
+        seed=experiment.seed,
+        can_restart=True,
+        keep=experiment.training.keep,
+        release=release,
+        surroundings=Surroundings(
+            stage_iterations=experiment.training.iterations,
+            tolerance=experiment.tolerance,
+            ceiling=parts.ceiling,
+            loss_facts=parts.loss_facts,
+            guards=parts.guards,
+        ),
+        name=experiment.name,
+        environment=environment.reproducibility(parts.device),
+        on_event=on_event,
+    )
+
+
+def check_unchanged(parts: Parts, recorded: Mapping[str, Any]) -> None:
+    """Holds a resumed run to the images that it began with.
+
+    Raises:
+        Refused: a set has other images, or other pixels, than ``environment.json`` says.
+    """
+    for role, images in parts.sets.record().items():
+        now = {i["name"]: i["sha256"] for i in images}
+        then = {i["name"]: i["sha256"] for i in recorded["image_sets"].get(role, [])}
+        changed = sorted(name for name in now | then if now.get(name) != then.get(name))
+        if changed:
+            raise Refused(
+                f"image set {role!r} is not what the run began with: {', '.join(changed[:5])}. "
+                "Bring the files back, or begin a new run."
+            )

@@ -3,7 +3,7 @@
 The built-in trainer is only its first client. For a loop of your own::
 
     steering = Steering(agent=Random(), goal=goal, initial=Weights.of({"l1": 1, "gan": 0.1}), stages=10,
-                        log=RunFolder.create(Path("run"), {}, {}))
+                        log=RunFolder.at(Path("run")))              # started again, it goes on
     steering.tell(0, scores={"niqe": {"baboon": 5.7}})          # S_0, before training
     while stage := steering.ask():                               # decides w^i from {S_0 .. S_i-1}, eq. (6)
         train(net, stage.weights.values())                       # S_i-1 -> S_i under L_i
@@ -140,13 +140,14 @@ class Steering:
         if not self.log.events:
             self.log.append(Started(run=name, initial=initial, stages=stages, environment=environment))
         else:
+            known = Trajectory.fold(self.log.events)
+            if known.initial != initial or known.stages != stages:
+                raise Refused(
+                    f"the log belongs to a run that began with {known.initial} and {known.stages} stages; "
+                    f"asked for {initial} and {stages}. Take a new folder."
+                )
             self.log.append(Resumed(environment=environment))
         self.trajectory = Trajectory.fold(self.log.events)
-        if self.trajectory.initial != initial or self.trajectory.stages != stages:
-            raise Refused(
-                f"the log belongs to a run that began with {self.trajectory.initial} and {self.trajectory.stages} "
-                f"stages; asked for {initial} and {stages}. Take a new folder."
-            )
 
     # -- the built-in loop: next, trained, scored ----------------------------------------------------------
 
@@ -232,8 +233,6 @@ class Steering:
             raise Refused("tell exactly one of restored, scores and feedback.")
         known = self.trajectory.states[state]
         began = time.perf_counter()
-        if known.feedback is not None:
-            return self._retell(known, scores, feedback)
         if restored is not None:
             if self.objective is None:
                 raise Refused("restored images were told and there is no objective to score them; tell scores.")
@@ -241,19 +240,27 @@ class Steering:
         elif scores is not None:
             feedback = Feedback(scores={m: dict(s) for m, s in scores.items()})
         assert feedback is not None
+        self._require_targets(feedback)
+        if known.feedback is not None:
+            return self._retell(known, known.feedback, feedback)
         if known.report is None:
             self._append(Trained(state=state, report=report or StageReport()))
         self._append(Scored(state=state, feedback=feedback, seconds=time.perf_counter() - began))
         return self.trajectory.states[state]
 
-    def _retell(
-        self, known: State, scores: Mapping[str, Mapping[str, float | None]] | None, feedback: Feedback | None
-    ) -> State:
-        if scores is not None:
-            feedback = Feedback(scores={m: dict(s) for m, s in scores.items()})
-        differs = feedback is not None and feedback != known.feedback
-        difference = f"told again with {feedback.means()}" if feedback is not None and differs else ""
-        if difference or self.trajectory.head.id != known.id:
+    def _require_targets(self, feedback: Feedback) -> None:
+        for target in self.goal.targets:
+            if target.metric not in feedback.scores:
+                raise Refused(
+                    f"the scores told have no {target.metric!r}, which the goal is about; found "
+                    f"{sorted(feedback.scores) or 'none'}. Tell None for an image whose score is missing."
+                )
+
+    def _retell(self, known: State, first: Feedback, second: Feedback) -> State:
+        # Compared as text: a NaN told twice is the same content.
+        differs = first.model_dump_json() != second.model_dump_json()
+        if differs or self.trajectory.head.id != known.id:
+            difference = f"told again with {second.means()}" if differs else ""
             self._append(Retold(state=known.id, difference=difference))
         return known
 

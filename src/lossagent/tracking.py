@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from lossagent.errors import MissingPackage
-from lossagent.runs import read_lines
+from lossagent.runs import read_lines, read_trajectory
 from lossagent.session import Watch
 from lossagent.trajectory import State, Trajectory
 
@@ -36,7 +36,9 @@ class TensorBoard:
         self.folder = folder
         self._open = lambda: SummaryWriter(str(folder / "tensorboard"))
         self._writer: SummaryWriter | None = None
-        self._done = -1
+        # A resumed run does not mirror again what an earlier process did.
+        mirrored = read_trajectory(folder).scored if (folder / "tensorboard").exists() else ()
+        self._done = mirrored[-1].id if mirrored else -1
 
     def __call__(self, trajectory: Trajectory) -> None:
         """Mirrors the states that were scored since the last call."""

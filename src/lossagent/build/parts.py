@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
@@ -13,6 +14,7 @@ from accelerate import PartialState
 from lossagent import assets, checkpoints_data, environment
 from lossagent.agents import Agent
 from lossagent.agents.table import create as create_agent
+from lossagent.build.checks import check_chat, check_networks, check_sets
 from lossagent.build.networks import application_of, build_losses, build_networks, start_file
 from lossagent.build.scores import metrics_of, objective_of
 from lossagent.build.sets import Sets, build_sampler, build_sets
@@ -21,6 +23,7 @@ from lossagent.chat.table import create as create_chat
 from lossagent.data import ImageSet, PatchSampler
 from lossagent.evaluation import Row
 from lossagent.experiment import Experiment
+from lossagent.feedback import Feedback
 from lossagent.losses import LOSSES, LossRepository
 from lossagent.metrics import Metric
 from lossagent.objectives import Scores
@@ -28,6 +31,7 @@ from lossagent.objectives.base import Pixels
 from lossagent.training.checkpoints import sha256
 from lossagent.training.networks import Networks
 from lossagent.training.pictures import Application
+from lossagent.training.settings import TrainingSettings
 
 Lookup = Callable[[str], Pixels | None]
 
@@ -42,6 +46,7 @@ class Parts:
         networks, repository, sampler, application: for training.
         sets: image sets.
         metrics: name -> metric, targets and guards.
+        ceiling: metric -> score of the feedback images' ground truth; passing it raises the alarm.
         agent: who decides.
         chat: the language model behind the agent, if it asks one.
         warnings: what a reader of the run should know.
@@ -55,6 +60,7 @@ class Parts:
     application: Application
     sets: Sets
     metrics: dict[str, Metric]
+    ceiling: dict[str, float]
     agent: Agent
     chat: ChatModel | None
     warnings: tuple[str, ...]
@@ -70,18 +76,8 @@ class Parts:
 
     def reference_rows(self, images: ImageSet) -> dict[str, Row]:
         """The ground truth's own scores in metrics that look at one image alone."""
-        references = self.sets.references(images)
-        alone = {name: m for name, m in self.metrics.items() if not m.facts.needs_reference}
-        if not references or not alone:
-            return {}
-        feedback = objective_of(alone, images, lambda name: None, self.device)(references)
-        return {"ground truth": Row(None, None, feedback)}
-
-    def ceiling(self) -> dict[str, float]:
-        """Scores of the feedback images' ground truth: passing them raises the alarm."""
-        rows = self.reference_rows(self.sets.feedback)
-        means = rows["ground truth"].feedback.means() if rows else {}
-        return {name: value for name, value in means.items() if value is not None}
+        feedback = reference_scores(self.metrics, images, self.device)
+        return {"ground truth": Row(None, None, feedback)} if feedback is not None else {}
 
     @property
     def guards(self) -> frozenset[str]:
@@ -156,36 +152,56 @@ def build(experiment: Experiment, overlaps: Sequence[str] | None = None) -> Part
         Refused: whatever cannot work, named.
     """
     training = experiment.training
-    if training.threads is not None:
-        torch.set_num_threads(training.threads)
-    if training.deterministic:
-        torch.use_deterministic_algorithms(True)
-    device = choose_device()
+    device = prepare_device(training)
     repository, opponents = build_losses(experiment, device)
     networks = build_networks(experiment, opponents, device)
     sets = build_sets(experiment, overlaps)
     metrics, warnings = metrics_of(experiment, bool(sets.feedback.reference))
     chat = create_chat(experiment.chat) if experiment.chat is not None else None
     agent = create_agent(experiment.agent, chat)
+    sampler, application = build_sampler(experiment, sets.train), application_of(experiment)
+    check_chat(chat)
+    check_networks(networks, repository, sampler, application, device)
+    check_sets(sets, metrics, experiment)
     if training.ema_warning is not None:
         warnings.append(training.ema_warning)
+    if device.type != "cpu" and not training.deterministic:
+        warnings.append("on this device a resumed run is bit-exact only with training.deterministic: true.")
+    ceiling = reference_scores(metrics, sets.feedback, device)
+    means = ceiling.means() if ceiling is not None else {}
     return Parts(
         experiment=experiment,
         device=device,
         networks=networks,
         repository=repository,
-        sampler=build_sampler(experiment, sets.train),
-        application=application_of(experiment),
+        sampler=sampler,
+        application=application,
         sets=sets,
         metrics=metrics,
+        ceiling={name: value for name, value in means.items() if value is not None},
         agent=agent,
         chat=chat,
         warnings=(*warnings, *sets.conversions(), *sets.overlaps),
     )
 
 
-def choose_device() -> torch.device:
-    """The device of this process, as Accelerate sees it."""
+def prepare_device(training: TrainingSettings) -> torch.device:
+    """Sets threads and determinism, and returns the device of this process, as Accelerate sees it."""
+    if training.threads is not None:
+        torch.set_num_threads(training.threads)
+    if training.deterministic:
+        # cuBLAS reads it when it starts; without it deterministic kernels refuse to run.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True)
     device = PartialState().device
     assert isinstance(device, torch.device), "Accelerate gives every process a device"
     return device
+
+
+def reference_scores(metrics: Mapping[str, Metric], images: ImageSet, device: torch.device) -> Feedback | None:
+    """Scores of a set's ground truth in metrics that look at one image alone; ``None`` without either."""
+    references = Sets.references(images)
+    alone = {name: m for name, m in metrics.items() if not m.facts.needs_reference}
+    if not references or not alone:
+        return None
+    return objective_of(alone, images, lambda name: None, device)(references)

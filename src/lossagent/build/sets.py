@@ -28,6 +28,9 @@ from lossagent.experiment import Experiment, ImagesSettings
 from lossagent.objectives.base import Pixels
 from lossagent.training.pictures import write_images
 
+RESERVED = frozenset({"feedback", "selection", "train", "input", "reference"})
+"""Names that test sets may not have: folders and tables of a run are called so."""
+
 
 @dataclass(frozen=True)
 class Sets:
@@ -72,7 +75,7 @@ class Sets:
         images = {"feedback": self.feedback, "selection": self.selection, **self.test}[name]
         if images is None:
             return {}
-        return {i.name: text for i in images.images for text in self.overlaps if str(i.path) in text}
+        return {i.name: text for i in images.images for text in self.overlaps if f" image {i.path} " in f"{text} "}
 
     def conversions(self) -> list[str]:
         """A sentence for each kind of conversion to 8-bit RGB, with the images that needed it."""
@@ -89,7 +92,7 @@ class Sets:
         ]
 
     def record(self) -> dict[str, list[dict[str, str]]]:
-        """Names, hashes of decoded pixels, and sources, for ``environment.json``."""
+        """Names, hashes of files, and sources, for ``environment.json``; a resumed run is held to them."""
         owed = demo_credits()
         roles = {"train": self.train.images, "feedback": self.feedback.images}
         if self.selection is not None:
@@ -135,8 +138,9 @@ def build_sets(experiment: Experiment, overlaps: Sequence[str] | None = None) ->
     train = collect("train", data.train, experiment.scale, experiment.seed)
     feedback = image_set("feedback", data.feedback)
     selection = image_set("selection", data.selection) if data.selection is not None else None
-    if reserved := {"feedback", "selection", "train", "input", "reference"} & set(data.test):
-        raise Refused(f"data.test: a test set may not be called {min(reserved)!r}; rename it.")
+    for name in data.test:
+        if name in RESERVED or name.startswith("state-"):
+            raise Refused(f"data.test: a test set may not be called {name!r}; rename it.")
     test = {name: image_set(name, settings) for name, settings in data.test.items()}
     if overlaps is None:
         overlaps = check_disjoint(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import threading
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from lossagent.chat._engine import Engine, Generation
 from lossagent.chat.base import AnswerFormat, Completion
-from lossagent.errors import ChatFailed, MissingAsset, Refused
+from lossagent.errors import ChatFailed, MissingAsset, MissingPackage, Refused
 from lossagent.trajectory import Message
 
 _GRACE = 0.25
@@ -94,6 +95,16 @@ class Embedded:
         Loads the model. The port is free and new each time. There is no key: every process of this machine can use it.
         """
         return f"{self._loaded().address}/v1"
+
+    def check(self) -> None:
+        """Looks whether engine and model are here, without loading them.
+
+        Raises:
+            MissingPackage, MissingAsset: they are not.
+        """
+        if importlib.util.find_spec("xllamacpp") is None:
+            raise MissingPackage("xllamacpp", "llm", "the embedded language model")
+        self._file()
 
     def serve(self) -> str:
         """Loads the model now, if it is not, and returns :attr:`url`; :meth:`close` ends the server.

@@ -11,10 +11,10 @@ from rich.console import Console
 
 from lossagent import recipes
 from lossagent.console import Narrator
-from lossagent.errors import Interrupted
-from lossagent.experiment import Experiment, override, parse
+from lossagent.errors import Interrupted, Refused
+from lossagent.experiment import Experiment, load, located, override, parse
 from lossagent.report import write_report
-from lossagent.runs import read_trajectory
+from lossagent.runs import is_run, read_trajectory
 from lossagent.session import Session
 
 ARMS = {
@@ -28,8 +28,7 @@ NOTES = (
     "The embedded model has 135 million parameters: its answers are valid and show no skill. Bounded moves, a trust "
     "region and rollback limit the harm that it can do. An instruction model of 8 billion parameters or more, behind "
     "any OpenAI-compatible server, is what decides in earnest.",
-    "Random moves with the same rollback stand beside it, because a large part of what a guarded agent gains is the "
-    "guard's.",
+    "Random moves with the same rollback stand beside it, to show what the guard alone does.",
 )
 
 
@@ -64,16 +63,18 @@ def demo(
 def _arm(experiment: Experiment, folder: Path, depth: int | None, console: Console, out: Path) -> int:
     """Carries out one run, or what is left of it; returns the depth of its selected state."""
     narrator = Narrator(console, f"[{experiment.name}]", experiment.training.stages)
+    if is_run(folder) and load(folder / "experiment.yaml") != located(experiment):
+        raise Refused(f"{folder} holds a run with other settings. Choose another --out, or leave --set as it was.")
     if not (folder / "evaluation.json").exists():
-        new = not (folder / "experiment.yaml").exists()
-        make = (lambda: Session.start(experiment, folder, narrator.watch)) if new else None
-        session = make() if make is not None else Session.resume(folder, narrator.watch)
+        begun = is_run(folder)
+        session = Session.resume(folder, narrator.watch) if begun else Session.start(experiment, folder, narrator.watch)
         session.also_depth = depth
         try:
             with narrator.bars():
                 session.run()
-        except (Interrupted, KeyboardInterrupt) as error:
-            raise Interrupted(f"{error} Start it again to go on: lossagent demo --out {out}") from error
+        except KeyboardInterrupt as error:
+            what = f"{error} " if isinstance(error, Interrupted) else ""
+            raise Interrupted(f"{what}Start it again to go on: lossagent demo --out {out}") from error
     trajectory = read_trajectory(folder)
     assert trajectory.finished is not None, "an evaluated run is finished"
     return trajectory.states[trajectory.finished.selected].depth

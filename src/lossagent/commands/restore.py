@@ -51,10 +51,11 @@ def restore_command(
     else:
         settings = RestorerSettings(network=network, start=checkpoint, arguments=_arguments(network, scale))
         restored = _applied(build_restorer(settings), Application(scale, multiple), tile, overlap)
-    target.mkdir(parents=True, exist_ok=True)
     for number, image in enumerate(images, start=1):
+        result = Image.fromarray(restored(read(image.path)))
+        target.mkdir(parents=True, exist_ok=True)
         out = target / f"{image.name}.png"
-        Image.fromarray(restored(read(image.path))).save(out)
+        result.save(out)
         typer.echo(f"[{number}/{len(images)}] {out}")
 
 

@@ -9,11 +9,11 @@ import typer
 from rich.console import Console
 
 from lossagent.console import Narrator
-from lossagent.errors import Failed, Interrupted, LossAgentError
+from lossagent.errors import Failed, Interrupted, LossAgentError, Refused
 from lossagent.experiment import load
 from lossagent.report import write_report
-from lossagent.runs import read_trajectory
-from lossagent.session import Session, Watch
+from lossagent.runs import is_run, read_trajectory, refuse_existing
+from lossagent.session import Session
 from lossagent.tracking import tracked
 
 
@@ -40,6 +40,7 @@ def run(
         rehearse(chosen, console)
         return
     folder = out or Path("runs") / chosen.name
+    refuse_existing(folder)  # before the slow part of the checks
     narrator = Narrator(console, chosen.name, chosen.training.stages)
     session = Session.start(chosen, folder, tracked(narrator.watch, folder) if tensorboard else narrator.watch)
     _carry_out(session, narrator, folder, console)
@@ -56,10 +57,10 @@ def resume(
     Example: lossagent resume runs/niqe
     """
     console = Console(highlight=False)
-    narrator = Narrator(console, run.name, 0)
-    watch: Watch = tracked(narrator.watch, run) if tensorboard else narrator.watch
-    session = Session.resume(run, watch)
-    narrator.stages = session.parts.experiment.training.stages
+    if not is_run(run):
+        raise Refused(f"{run} is no run folder: it has no experiment.yaml.")
+    narrator = Narrator(console, run.name, load(run / "experiment.yaml").training.stages)
+    session = Session.resume(run, tracked(narrator.watch, run) if tensorboard else narrator.watch)
     _carry_out(session, narrator, run, console)
 
 
@@ -68,8 +69,9 @@ def _carry_out(session: Session, narrator: Narrator, folder: Path, console: Cons
     try:
         with narrator.bars():
             session.run()
-    except (Interrupted, KeyboardInterrupt) as error:
-        raise Interrupted(f"{error} Everything finished is in {folder}. {hint}") from error
+    except KeyboardInterrupt as error:
+        what = f"{error} " if isinstance(error, Interrupted) else ""
+        raise Interrupted(f"{what}Everything finished is in {folder}. {hint}") from error
     except Failed as error:
         raise Failed(f"{error} Finished states are in {folder}. {hint}") from error
     except LossAgentError:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from lossagent.errors import Damaged, Failed
+from lossagent.runs import sync_folder
 
 Tensors = Mapping[str, Mapping[str, Tensor]]
 """File name without ending -> tensor name -> tensor."""
@@ -40,14 +40,6 @@ def tensors_sha256(tensors: Mapping[str, Tensor]) -> str:
         digest.update(f"{name}|{tuple(tensor.shape)}|{tensor.dtype}|".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def save(folder: Path, tensors: Tensors, state: Mapping[str, Any]) -> None:
@@ -74,7 +66,7 @@ def save(folder: Path, tensors: Tensors, state: Mapping[str, Any]) -> None:
         manifest = {p.name: {"bytes": p.stat().st_size, "sha256": sha256(p)} for p in files}
         (temporary / "manifest.json").write_text(json.dumps(manifest, indent=1))
         for path in (*files, temporary / "manifest.json", temporary):
-            _sync(path)
+            sync_folder(path)
         _replace(temporary, folder)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -91,7 +83,7 @@ def _replace(temporary: Path, folder: Path) -> None:
     if folder.exists():
         folder.rename(old)
     temporary.rename(folder)
-    _sync(folder.parent)
+    sync_folder(folder.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -127,22 +119,30 @@ def load_state(folder: Path) -> dict[str, Any]:
         Damaged: it cannot be read.
     """
     try:
-        return json.loads((folder / "state.json").read_text())
+        return json.loads((_present(folder) / "state.json").read_text())
     except (OSError, ValueError) as error:
         raise Damaged(f"checkpoint {folder}: state.json cannot be read ({error}).") from error
+
+
+def exists(folder: Path) -> bool:
+    """Whether there is a checkpoint, in its place or caught between two renames."""
+    return _present(folder).exists()
+
+
+def _present(folder: Path) -> Path:
+    old = folder.with_name(folder.name + ".old")
+    return old if not folder.exists() and old.exists() else folder
 
 
 def load(folder: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
     """Verifies and reads a checkpoint: (tensors on the CPU, state).
 
-    A folder that a crash caught between two renames is taken from its ``.old`` twin.
+    A folder that a crash caught between two renames is read from its ``.old`` twin.
 
     Raises:
         Damaged: see :func:`verify`.
     """
-    old = folder.with_name(folder.name + ".old")
-    if not folder.exists() and old.exists():
-        old.rename(folder)
+    folder = _present(folder)
     verify(folder)
     tensors = {p.stem: load_file(p) for p in sorted(folder.glob("*.safetensors"))}
     return tensors, json.loads((folder / "state.json").read_text())

@@ -12,27 +12,26 @@ from types import FrameType
 class Stop:
     """A request to stop, set by a signal.
 
-    While a step is under way (:meth:`guarded`) the first signal only sets the flag; a second one, or a signal at
-    any other time, interrupts at once.
+    Between :meth:`hold` and :meth:`release` the first signal only sets the flag; a second one, or a signal at any
+    other time, interrupts at once.
     """
 
     def __init__(self) -> None:
         self.requested = False
-        self._inside = False
+        self._held = False
 
-    @contextmanager
-    def guarded(self) -> Generator[None]:
-        """Holds the first signal back while training runs."""
-        self._inside = True
-        try:
-            yield
-        finally:
-            self._inside = False
+    def hold(self) -> None:
+        """Holds the first signal back from now on: something is under way that should be finished or saved."""
+        self._held = True
+
+    def release(self) -> None:
+        """Signals interrupt again; does nothing about one that was held back."""
+        self._held = False
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         del frame
         again, self.requested = self.requested, True
-        if again or not self._inside:
+        if again or not self._held:
             raise KeyboardInterrupt(signal.Signals(number).name)
 
     @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lossagent.errors import Diverged
+from lossagent.errors import Damaged, Diverged
 from lossagent.runs import read_lines, write_atomically
 
 
@@ -37,7 +37,7 @@ class LossLog:
         self._began = time.perf_counter()
 
     def add(self, iteration: int, images: tuple[str, ...], values: dict[str, Tensor]) -> None:
-        """Takes the detached scalars of one iteration; "bad" and "clipped" among them are flags."""
+        """Takes the detached scalars of one iteration; "bad", "bad/NAME" and "clipped" among them are flags."""
         self._names.append(tuple(values))
         self._rows.append(torch.stack([v.detach().float().reshape(()) for v in values.values()]))
         self._where.append((iteration, images))
@@ -61,7 +61,7 @@ class LossLog:
         rows = rows if rows is not None else torch.stack(self._rows).tolist()
         for names, (iteration, images), row in zip(self._names, self._where, rows, strict=True):
             values = dict(zip(names, row, strict=True))
-            bad = values.pop("bad", 0.0) > 0
+            bad = any([values.pop(name) > 0 for name in names if name.startswith("bad")])
             self.clipped += int(values.pop("clipped", 0.0) > 0)
             lines.append(self._line(iteration, values, bad, speed))
             if bad:
@@ -134,7 +134,10 @@ def cut_back(path: Path, state: int, iteration: int) -> None:
     lines, torn = read_lines(path)
 
     def kept(line: str) -> bool:
-        record = json.loads(line)
+        try:
+            record = json.loads(line)
+        except ValueError as error:
+            raise Damaged(f"{path} holds a line that cannot be read: {error}") from error
         return record["state"] != state or record["iteration"] < iteration
 
     keep = [line for line in lines if kept(line)]

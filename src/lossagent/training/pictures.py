@@ -17,6 +17,7 @@ from torch import nn
 from lossagent.errors import Damaged
 from lossagent.objectives.base import Pixels
 from lossagent.restorers import from_uint8, restore, to_uint8
+from lossagent.runs import sync_folder
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,10 @@ def write_images(images: Mapping[str, Pixels], folder: Path) -> None:
             Image.fromarray(image).save(file, format="PNG", compress_level=1)
             file.flush()
             os.fsync(file.fileno())
+    sync_folder(temporary)
     shutil.rmtree(folder, ignore_errors=True)
     temporary.rename(folder)
+    sync_folder(folder.parent)
 
 
 def read_image(path: Path) -> Pixels:

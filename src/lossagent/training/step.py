@@ -42,7 +42,8 @@ class Stepper:
         """One step of everything under L = sum_m w_m L_m, eq. (1).
 
         Returns the detached scalars of the step: ``raw/NAME``, ``total``, ``discriminator/NAME`` and the flags
-        ``bad`` (non-finite gradient; nothing was changed) and ``clipped``.
+        ``bad``, ``bad/NAME`` (a non-finite gradient of the restorer or of a discriminator, which made no step) and
+        ``clipped``.
         """
         networks = self.networks
         degraded, target = (
@@ -83,8 +84,8 @@ class Stepper:
             loss = opponent.discriminator_loss(restored, target)
         loss.backward()
         optimizer = self.networks.discriminator_optimizers[name]
-        self._apply(optimizer, list(opponent.discriminator.parameters()), None)
-        return {f"discriminator/{name}": loss.detach()}
+        bad, _ = self._apply(optimizer, list(opponent.discriminator.parameters()), None)
+        return {f"discriminator/{name}": loss.detach(), f"bad/{name}": bad}
 
     def _apply(
         self, optimizer: torch.optim.Adam, parameters: list[nn.Parameter], clip: float | None

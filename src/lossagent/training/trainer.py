@@ -98,11 +98,21 @@ class Trainer:
     def run(self, stage: Stage) -> StageReport:
         """Trains a stage; its checkpoint and restored images are on disk on return.
 
+        A signal to stop is held back until the stage is saved, inside it or at its end, and recorded.
+
         Raises:
             Interrupted: stopped on request, after saving inside the stage.
             Diverged: too many steps in a row were skipped.
             Failed: the checkpoint could not be written.
         """
+        self.stop.hold()
+        try:
+            return self._run(stage)
+        except BaseException:
+            self.stop.release()
+            raise
+
+    def _run(self, stage: Stage) -> StageReport:
         began = time.perf_counter()
         warmups = self._warmups(stage)
         total = warmups + (self.settings.iterations if stage.weights is not None else 0)
@@ -116,8 +126,7 @@ class Trainer:
         first, spent = self._resume_inside(stage, log)
         cut_back(self.run_folder / "losses.jsonl", stage.state, first)
         self._at = None  # until the stage is whole, the networks are in no recorded state
-        with self.stop.guarded():
-            waited = self._train(stage, log, first, total, warmups, spent, began)
+        waited = self._train(stage, log, first, total, warmups, spent, began)
         trained = time.perf_counter()
         evidence = self._evidence()
         measured = time.perf_counter() - trained
@@ -136,8 +145,22 @@ class Trainer:
         return self._keep(stage, report)
 
     def restored(self, stage: Stage) -> Mapping[str, Pixels]:
-        """The restored feedback images of a trained stage, from disk."""
-        return self.pictures.read(self.run_folder / "images" / stage.name)
+        """The restored feedback images of a trained stage, from disk; made again where they are damaged.
+
+        Raises:
+            Interrupted: stopped on request at the end of the stage, which is recorded by now.
+        """
+        self.stop.release()
+        if self.stop.requested:
+            raise Interrupted(f"stopped at the end of {stage.name}; saved.")
+        folder = self.run_folder / "images" / stage.name
+        try:
+            return self.pictures.read(folder)
+        except Damaged as error:
+            self.warn(f"{error} The images of {stage.name} are restored again.")
+            self.start_from(stage.state)
+            self.pictures.write(self.networks.scored, folder)
+            return self.pictures.read(folder)
 
     # -- a stage ------------------------------------------------------------------------------------------
 
@@ -255,20 +278,17 @@ class Trainer:
 
     def _resume_inside(self, stage: Stage, log: LossLog) -> tuple[int, float]:
         """(first iteration, seconds spent) from the rolling checkpoint, if there is one of this stage."""
-        if not self._partial.exists():
+        if not checkpoints.exists(self._partial):
             return 0, 0.0
         weights = stage.weights.model_dump(mode="json") if stage.weights is not None else None
         try:
-            state = checkpoints.load_state(self._partial)
-            if state["state"] != stage.state or state["weights"] != weights:
-                return 0, 0.0
-            self._load(self._partial)
-        except Damaged as error:
-            if stage.parent is None:
-                raise
+            tensors, state = checkpoints.load(self._partial)
+        except Damaged as error:  # found before anything was loaded into the networks
             self.warn(f"the rolling checkpoint is damaged, the stage begins anew: {error}")
-            self._load(self._folder(stage.parent))
             return 0, 0.0
+        if state["state"] != stage.state or state["weights"] != weights:
+            return 0, 0.0
+        self.networks.load(tensors, state)
         log.load_state_dict(state["log"])
         return int(state["iteration"]), float(state["spent"])
 
