@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from lossagent.build import build
+from lossagent.errors import Diverged, Interrupted, Refused
 from lossagent.experiment import Experiment, parse
 from lossagent.losses import L1, MSE, Adversarial
 from lossagent.restorers import build as build_network
@@ -18,9 +19,10 @@ from lossagent.session import Session
 from lossagent.training import checkpoints
 from lossagent.training.randomness import seed_everything, window
 from lossagent.weights import Weights
-from tiny import experiment
+from tiny import experiment, pictures
 
 pytestmark = pytest.mark.usefixtures("no_assets")
+NIQE = {"metric": "niqe", "direction": "lower", "unit": 0.1}
 
 
 def run(experiment: Experiment, folder: Path) -> Session:
@@ -233,3 +235,104 @@ def test_weights_that_are_off_keep_their_magnitude_on_the_way_to_disk(tmp_path: 
     assert Weights.model_validate_json(weights.model_dump_json()) == weights
     assert weights["gan"] == 0
     assert weights.magnitudes["gan"] == 0.3
+
+
+def test_a_non_finite_discriminator_loss_is_counted_and_ends_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(self: Adversarial, restored: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return self.discriminator(target).mean() * float("nan")
+
+    monkeypatch.setattr(Adversarial, "discriminator_loss", faulty)
+    with pytest.raises(Diverged, match="discriminator/gan"):
+        run(fixed(tmp_path, max_skipped=2), tmp_path / "run")
+
+
+def test_lost_images_of_a_trained_state_are_restored_again(tmp_path: Path) -> None:
+    chosen = parse(experiment(tmp_path))
+    whole = run(chosen, tmp_path / "whole")
+    session = Session.start(chosen, tmp_path / "part")
+
+    def fail(restored: object) -> None:
+        raise KeyboardInterrupt
+
+    session.steering.objective = fail
+    with pytest.raises(KeyboardInterrupt):
+        session.run()
+    shutil.rmtree(tmp_path / "part" / "images" / "state-0000")
+    resumed = Session.resume(tmp_path / "part")
+    resumed.run()
+    assert [canonical(s) for s in resumed.steering.trajectory.states] == [
+        canonical(s) for s in whole.steering.trajectory.states
+    ]
+    assert any("restored again" in e.text for e in read_events(tmp_path / "part") if e.kind == "warned")
+
+
+def test_a_signal_in_the_last_iteration_of_a_stage_stops_the_run_after_the_stage(tmp_path: Path) -> None:
+    session = Session.start(parse(experiment(tmp_path)), tmp_path / "run")
+
+    def stop(stage: object, done: int, total: int) -> None:
+        session.stop.requested |= getattr(stage, "state", 0) == 1 and done == total
+
+    session.trainer.progress = stop
+    with pytest.raises(Interrupted, match="end of state-0001"):
+        session.run()
+    assert read_trajectory(tmp_path / "run").states[1].report is not None
+    assert read_trajectory(tmp_path / "run").states[1].feedback is None
+
+
+def test_a_run_goes_on_from_another_directory_but_not_with_other_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = experiment(tmp_path)
+    for images in ("train", "feedback", "selection"):
+        data["data"][images] = f"data/{images}"
+    monkeypatch.chdir(tmp_path)
+    session = Session.start(parse(data), Path("run"))
+    session.folder.close()
+    monkeypatch.chdir("/")
+    Session.resume(tmp_path / "run").folder.close()
+    one, other, *_ = sorted((tmp_path / "data" / "train").glob("*.png"))
+    shutil.copy(one, other)
+    with pytest.raises(Refused, match=r"image set 'train' is not what the run began with"):
+        Session.resume(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"scale": 2}, "scale"),
+        ({"goal": {"wish": "no plastic skin"}, "tolerance": {}}, "proxy metric"),
+        (
+            {"goal": {"targets": [{"metric": "niqe", "direction": "lower", "unit": 0.1}]}, "tolerance": {}},
+            "at least 96",
+        ),
+        ({"tolerance": {"nique": 0.1}}, "nique"),
+        ({"bounds": {"frozen": ["l3"]}}, "l3"),
+        ({"seed": -1}, "seed"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_written(
+    tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    data = experiment(tmp_path) | changes
+    if message == "at least 96":
+        shutil.rmtree(tmp_path / "data" / "test")
+        pictures(tmp_path / "data" / "test", 1, side=72, seed=9)
+    with pytest.raises(Refused, match=message):
+        Session.start(parse(data), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_selection_set_that_cannot_measure_the_goal_is_refused(tmp_path: Path) -> None:
+    data = experiment(tmp_path)
+    data["data"]["selection"] = {"images": [str(tmp_path / "data" / "selection")], "reference": False}
+    with pytest.raises(Refused, match="no checkpoint could be chosen"):
+        Session.start(parse(data), tmp_path / "run")
+
+
+def test_a_folder_in_which_a_run_was_never_begun_can_be_used(tmp_path: Path) -> None:
+    for part in ("exchanges", "images", "checkpoints", "mailbox"):
+        (tmp_path / "run" / part).mkdir(parents=True)
+    (tmp_path / "run" / "lease").touch()
+    Session.start(parse(experiment(tmp_path)), tmp_path / "run").folder.close()
