@@ -101,7 +101,10 @@ FAULTS: dict[str, tuple[fs.Act, str]] = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+RARER = {"slow drip of headers", "dropped", "no answer", "cut off", "missing keys", "negative", "all zero"}
+
+
+@pytest.mark.parametrize("fault", [pytest.param(f, marks=[pytest.mark.slow] * (f in RARER)) for f in FAULTS])
 def test_a_server_in_trouble_leaves_the_weights_as_they_were(tmp_path: Path, server: FaultServer, fault: str) -> None:
     act, words = FAULTS[fault]
     server.play(act)

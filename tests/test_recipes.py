@@ -106,6 +106,7 @@ def test_other_recipes_keep_sets_apart_and_guard_the_agent() -> None:
         assert chosen.bounds.trust is not None
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_assets")
 def test_the_smoke_recipe_runs_to_its_report(tmp_path: Path) -> None:
     for package in ("skimage", "sklearn"):
