@@ -25,7 +25,10 @@ def seed_everything(seed: int, window: int, iteration: int, rank: int = 0) -> No
     """Seeds torch, numpy and random before an iteration, so that every draw in it is repeatable on its own."""
     digest = hashlib.blake2b(f"{seed}/{window}/{iteration}/{rank}".encode(), digest_size=8).digest()
     number = int.from_bytes(digest, "big")
-    torch.manual_seed(number >> 1)
+    # torch.manual_seed would do both, and format a stack trace each time where CUDA is there but not in use.
+    torch.default_generator.manual_seed(number >> 1)
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(number >> 1)
     np.random.seed(number & 0xFFFFFFFF)
     random.seed(number)
 

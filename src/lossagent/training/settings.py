@@ -27,7 +27,8 @@ class TrainingSettings(BaseModel):
         max_skipped: steps in a row that may be skipped for a non-finite loss or gradient before the run ends.
         deterministic: deterministic kernels on a GPU; exact resume there needs it.
         threads: CPU threads of torch, ``null`` for its default; recorded, results depend on it.
-        workers: threads that prepare batches.
+        workers: threads that prepare batches; ``null`` takes none on a CPU, where they would compete with training,
+            and two beside an accelerator.
         evidence_batches: fixed batches on which gradients are measured after a stage, 0 for none.
         log_every: iterations between writes of the loss log.
         partial_every: iterations between rolling checkpoints inside a stage.
@@ -52,7 +53,7 @@ class TrainingSettings(BaseModel):
     max_skipped: int = Field(default=20, ge=1)
     deterministic: bool = False
     threads: int | None = Field(default=None, ge=1)
-    workers: int = Field(default=1, ge=1)
+    workers: int | None = Field(default=None, ge=0)
     evidence_batches: int = Field(default=2, ge=0)
     log_every: int = Field(default=20, ge=1)
     partial_every: int = Field(default=1000, ge=1)

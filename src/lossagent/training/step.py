@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from lossagent.data import Batch
 from lossagent.losses import LossRepository
+from lossagent.training.memory import keep_freed_memory
 from lossagent.training.networks import Networks
 from lossagent.training.settings import TrainingSettings
 from lossagent.weights import Weights
@@ -32,6 +33,8 @@ class Stepper:
         self, networks: Networks, repository: LossRepository, settings: TrainingSettings, device: torch.device
     ) -> None:
         self.networks, self.repository, self.settings, self.device = networks, repository, settings, device
+        if device.type == "cpu":
+            keep_freed_memory()
         self._parameters = [p for p in networks.restorer.parameters() if p.requires_grad]
 
     def autocast(self) -> torch.autocast:
@@ -53,6 +56,7 @@ class Stepper:
         with self.autocast():
             restored = networks.restorer(degraded)
             total, raw = self.repository.weigh(restored, target, weights)
+        networks.optimizer.zero_grad()
         total.backward()
         values = {f"raw/{name}": value for name, value in raw.items()} | {"total": total.detach()}
         values["bad"], clipped = self._apply(networks.optimizer, self._parameters, self.settings.clip)
@@ -82,8 +86,9 @@ class Stepper:
         opponent = self.networks.opponents[name]
         with self.autocast():
             loss = opponent.discriminator_loss(restored, target)
-        loss.backward()
         optimizer = self.networks.discriminator_optimizers[name]
+        optimizer.zero_grad()
+        loss.backward()
         bad, _ = self._apply(optimizer, list(opponent.discriminator.parameters()), None)
         return {f"discriminator/{name}": loss.detach(), f"bad/{name}": bad}
 
@@ -99,5 +104,4 @@ class Stepper:
             clipped = (norm > clip).float()
         optimizer.found_inf = bad  # pyright: ignore[reportAttributeAccessIssue]  (read by fused Adam: skip the step)
         optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
         return bad, clipped

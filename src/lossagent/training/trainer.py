@@ -193,7 +193,10 @@ class Trainer:
         def make(iteration: int) -> Batch:
             return self.sampler.batch(number, iteration, self.settings.batch)
 
-        with Prefetcher(make, first, total, depth=2 + self.settings.workers, workers=self.settings.workers) as batches:
+        workers = self.settings.workers
+        if workers is None:
+            workers = 0 if self.device.type == "cpu" else 2
+        with Prefetcher(make, first, total, depth=2 + workers, workers=workers) as batches:
             for iteration, batch in enumerate(batches, start=first):
                 seed_everything(self.seed, number, iteration, self.rank)
                 if stage.weights is None or iteration < warmups:
