@@ -56,7 +56,6 @@ def test_the_whole_program_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.xfail(strict=True, reason="float() of a tensor with a graph warns; the program should say .item()")
 def test_the_whole_program_runs_without_a_warning() -> None:
     torch.set_warn_always(True)  # torch says it once a process otherwise
     try:

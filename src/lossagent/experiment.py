@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from lossagent import checkpoints_data
 from lossagent.agents.table import AgentSettings
 from lossagent.chat.table import ChatSettings, EmbeddedSettings, ReplaySettings
-from lossagent.errors import Refused
+from lossagent.errors import Refused, UnknownName
 from lossagent.goal import Goal
 from lossagent.training.settings import TrainingSettings
 from lossagent.weights import Bounds, Weights
@@ -183,12 +183,12 @@ class Experiment(Settings):
         scored = {t.metric for t in self.goal.targets} | {c.metric for c in self.goal.constraints} | set(self.guards)
         for metric, value in self.tolerance.items():
             if metric not in scored:
-                raise ValueError(f"tolerance names {metric!r}, which is neither target, constraint nor guard")
+                raise UnknownName("metric of tolerance (a target, constraint or guard)", metric, scored)
             if not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"tolerance of {metric!r} must be a finite number >= 0; found {value}")
         for name in (*self.bounds.frozen, *self.bounds.per_loss):
             if name not in self.losses:
-                raise ValueError(f"bounds name {name!r}, which is no loss; losses: {', '.join(self.losses)}")
+                raise UnknownName("loss of bounds", name, self.losses)
         return self
 
     @property
@@ -291,26 +291,34 @@ def _sentence(location: tuple[int | str, ...], message: str, found: object, kind
         near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
         hint = f" Did you mean {near[0]!r}?" if near else (f" Known: {', '.join(known)}." if known else "")
         return f"{where}: unknown key.{hint}"
+    message = message.removeprefix("Value error, ")
+    if not location:  # a rule about the whole; its message says what was found
+        return message
     shown = re.sub(r"\s+", " ", repr(found))
-    return f"{where}: {message.removeprefix('Value error, ')}; found {shown[:80]}"
+    return f"{where}: {message}; found {shown[:80]}"
 
 
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:
     """Names of the fields at a place of the experiment, followed through its types as far as they go."""
     current: Any = Experiment
+    kinds: Any = None
     for part in location:
         fields: dict[str, Any] = getattr(current, "model_fields", {})
         if part in fields:
-            current = _model_in(fields[str(part)].annotation)
+            kinds = fields[str(part)].annotation
+            current = _model_in(kinds)
+        elif (named := _model_in(kinds, str(part))) is not None:  # the kind that picked a member of a union
+            current = named
         elif not fields:
             return []
     return sorted(getattr(current, "model_fields", {}))
 
 
-def _model_in(annotation: Any) -> Any:  # noqa: ANN401  (a type expression)
+def _model_in(annotation: Any, kind: str | None = None) -> Any:  # noqa: ANN401  (a type expression)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
+        own = annotation.model_fields.get("kind")
+        return annotation if kind is None or (own is not None and own.default == kind) else None
     for part in reversed(getattr(annotation, "__args__", ())):
-        if (inner := _model_in(part)) is not None:
+        if (inner := _model_in(part, kind)) is not None:
             return inner
     return None

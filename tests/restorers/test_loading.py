@@ -224,7 +224,7 @@ def test_your_own_network_by_import_path():
     [
         ("foreign_nets:Nett", {}, "Unknown network of the module 'foreign_nets' 'Nett'. Did you mean 'Net'"),
         ("foreign_nets:Net", {}, "needs 'width'. It takes: width"),
-        ("foreign_nets:Net", {"with": 2}, "takes no argument 'with'. It takes: width"),
+        ("foreign_nets:Net", {"with": 2}, "takes no argument 'with'. Did you mean 'width'"),
         ("foreign_nets:Net", {"width": -1}, "could not be built: RuntimeError: width is negative"),
         ("foreign_nets:text", {}, r"must give a torch.nn.Module; found str"),
         ("foreign_nets:number", {}, "must name a class or function; found int"),

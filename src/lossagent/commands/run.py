@@ -32,7 +32,7 @@ def run(
 
     Example: lossagent run experiment.yaml training.stages=8 --out runs/niqe
     """
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     chosen = load(experiment, overrides or [])
     if dry_run:
         from lossagent.rehearsal import rehearse
@@ -56,7 +56,7 @@ def resume(
 
     Example: lossagent resume runs/niqe
     """
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     if not is_run(run):
         raise Refused(f"{run} is no run folder: it has no experiment.yaml.")
     narrator = Narrator(console, run.name, load(run / "experiment.yaml").training.stages)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import inspect
 from collections.abc import Mapping
@@ -85,6 +86,8 @@ def _check_arguments(kind: str, name: str, signature: inspect.Signature, argumen
     named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     accepted = ", ".join(p.name for p in named) or "none"
     if unknown := sorted(arguments.keys() - {p.name for p in named}):
-        raise Refused(f"{kind} {name!r} takes no argument {', '.join(map(repr, unknown))}. It takes: {accepted}.")
+        near = difflib.get_close_matches(unknown[0], [p.name for p in named], n=1, cutoff=0.5)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise Refused(f"{kind} {name!r} takes no argument {', '.join(map(repr, unknown))}.{hint} It takes: {accepted}.")
     if missing := [p.name for p in named if p.default is p.empty and p.name not in arguments]:
         raise Refused(f"{kind} {name!r} needs {', '.join(map(repr, missing))}. It takes: {accepted}.")
