@@ -336,3 +336,4 @@ def test_a_folder_in_which_a_run_was_never_begun_can_be_used(tmp_path: Path) -> 
         (tmp_path / "run" / part).mkdir(parents=True)
     (tmp_path / "run" / "lease").touch()
     Session.start(parse(experiment(tmp_path)), tmp_path / "run").folder.close()
+    assert (tmp_path / "run" / "experiment.yaml").exists()
