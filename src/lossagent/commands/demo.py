@@ -25,9 +25,9 @@ ARMS = {
 NOTES = (
     "These photographs are the few that ship in Python packages. They show that every part works together; they are "
     "far too few to say anything about quality, so no interval is printed and no winner is named.",
-    "The embedded model has 135 million parameters: its answers are valid and show no skill. Bounded moves, a trust "
-    "region and rollback limit the harm that it can do. An instruction model of 8 billion parameters or more, behind "
-    "any OpenAI-compatible server, is what decides in earnest.",
+    "The embedded model has 135 million parameters: its answers have the right form and show no skill. Bounded moves, "
+    "a trust region and rollback limit the harm that it can do. An instruction model of 8 billion parameters or more, "
+    "behind any OpenAI-compatible server, is what decides in earnest.",
     "Random moves with the same rollback stand beside it, to show what the guard alone does.",
 )
 
