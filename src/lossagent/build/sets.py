@@ -86,7 +86,7 @@ class Sets:
             if (kind := pixel_type(image.path)) != "RGB":
                 kinds.setdefault(kind, []).append(image.name)
         return [
-            f"{len(names)} images of pixel type {kind} are read as 8-bit RGB (gray is repeated, alpha dropped): "
+            f"pixel type {kind} ({len(names)} image(s)) is read as 8-bit RGB (gray is repeated, alpha dropped): "
             f"{', '.join(names[:5])}{', ...' if len(names) > 5 else ''}."
             for kind, names in kinds.items()
         ]
