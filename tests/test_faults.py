@@ -22,10 +22,11 @@ from fault_server import FaultServer
 from lossagent.chat import Scripted
 from lossagent.experiment import parse
 from lossagent.objectives import Scores
+from lossagent.records import Exchange
 from lossagent.runs import canonical, read_exchanges, read_trajectory
 from lossagent.session import Session
 from lossagent.training import checkpoints, pictures
-from lossagent.trajectory import Exchange, Trajectory
+from lossagent.trajectory import Trajectory
 from tiny import experiment
 
 pytestmark = pytest.mark.usefixtures("no_assets")

@@ -7,6 +7,7 @@ import inspect
 import re
 import shlex
 import textwrap
+import warnings
 from pathlib import Path
 
 import pytest
@@ -59,9 +60,12 @@ def test_the_whole_program_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest
 def test_the_whole_program_runs_without_a_warning() -> None:
     torch.set_warn_always(True)  # torch says it once a process otherwise
     try:
-        program()
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            program()
     finally:
         torch.set_warn_always(False)
+    assert [str(warning.message) for warning in said] == []
 
 
 def test_every_command_and_option_shown_exists() -> None:

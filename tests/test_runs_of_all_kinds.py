@@ -11,10 +11,10 @@ from PIL import Image
 
 from lossagent.data.degradations import bicubic
 from lossagent.experiment import parse
+from lossagent.records import State
 from lossagent.report import write_report
 from lossagent.runs import canonical, read_events
 from lossagent.session import Session
-from lossagent.trajectory import State
 from tiny import experiment
 
 pytestmark = pytest.mark.usefixtures("no_assets")

@@ -13,10 +13,12 @@ import pytest
 
 from lossagent.agents.base import Recall, View
 from lossagent.errors import Refused, RunBusy
+from lossagent.events import Rewound, Warned
 from lossagent.goal import Goal, Target
+from lossagent.records import Decision, Exchange
 from lossagent.runs import MemoryLog, RunFolder, canonical, read_events, read_trajectory
 from lossagent.steering import Steering
-from lossagent.trajectory import Decision, Exchange, Rewound, Trajectory, Warned
+from lossagent.trajectory import Trajectory
 from lossagent.weights import Bounds, Weights
 
 GOAL = Goal(targets=(Target(metric="niqe", direction="lower", unit=0.1),))

@@ -8,9 +8,10 @@ from lossagent.loop import Training, optimise
 from lossagent.losses.base import Loss
 from lossagent.metrics.base import Metric
 from lossagent.objectives.base import Objective
+from lossagent.records import Decision, Evidence, Stage, StageReport, State
 from lossagent.runs import MemoryLog, RunFolder
 from lossagent.steering import Steering, Surroundings
-from lossagent.trajectory import Decision, Evidence, Stage, StageReport, State, Trajectory
+from lossagent.trajectory import Trajectory
 from lossagent.weights import Bounds, Weights
 
 __all__ = [

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from lossagent.records import Stage, State
 from lossagent.session import Watch
-from lossagent.trajectory import Stage, State, Trajectory
+from lossagent.trajectory import Trajectory
 
 LINE_EVERY = 15.0
 """Seconds between progress lines where there is no terminal."""

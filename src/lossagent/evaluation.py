@@ -13,8 +13,9 @@ from torch import nn
 from lossagent.feedback import Feedback, MetricFacts
 from lossagent.goal import Goal
 from lossagent.objectives.base import Objective, Pixels
+from lossagent.records import State
 from lossagent.runs import write_atomically
-from lossagent.trajectory import State, Trajectory
+from lossagent.trajectory import Trajectory
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 from lossagent.objectives.base import Pixels
+from lossagent.records import Stage, StageReport
 from lossagent.steering import Steering
-from lossagent.trajectory import Stage, StageReport
 
 
 @runtime_checkable

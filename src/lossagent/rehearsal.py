@@ -11,12 +11,12 @@ from rich.console import Console
 from lossagent.agents.base import View
 from lossagent.build import Parts, build
 from lossagent.experiment import Experiment
+from lossagent.records import Message
 from lossagent.runs import MemoryLog
 from lossagent.session import steering_of
 from lossagent.training.pictures import Pictures
 from lossagent.training.randomness import seed_everything
 from lossagent.training.step import Stepper
-from lossagent.trajectory import Message
 
 TIMED = 3
 """Steps that are timed, after one that is not."""

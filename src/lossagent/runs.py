@@ -17,7 +17,9 @@ import yaml
 from filelock import FileLock, Timeout
 
 from lossagent.errors import Damaged, Refused, RunBusy
-from lossagent.trajectory import EVENTS, AnyEvent, Exchange, State, Trajectory, Warned
+from lossagent.events import EVENTS, AnyEvent, Warned
+from lossagent.records import Exchange, State
+from lossagent.trajectory import Trajectory
 
 
 @runtime_checkable

@@ -24,13 +24,14 @@ from lossagent.feedback import Feedback
 from lossagent.loop import optimise
 from lossagent.metrics import correlated_noise
 from lossagent.objectives.base import Objective, Pixels
+from lossagent.records import State
 from lossagent.restorers import from_uint8, to_uint8
 from lossagent.runs import Log, MemoryLog, RunFolder, refuse_existing
 from lossagent.steering import Steering, Surroundings
 from lossagent.training.interrupts import Stop
 from lossagent.training.pictures import Pictures, read_image, write_images
 from lossagent.training.trainer import Progress, Trainer
-from lossagent.trajectory import State, Trajectory
+from lossagent.trajectory import Trajectory
 
 PICTURES_KEPT = 6
 """Test images whose restored versions are kept for the report."""

@@ -18,30 +18,26 @@ from dataclasses import dataclass, field
 
 from lossagent.agents.base import Agent, View
 from lossagent.errors import Refused
-from lossagent.feedback import Feedback, MetricFacts
-from lossagent.goal import Goal
-from lossagent.objectives.base import Objective, Pixels
-from lossagent.runs import Log, MemoryLog
-from lossagent.trajectory import (
+from lossagent.events import (
     Answered,
     AnyEvent,
     Decided,
-    Decision,
-    Exchange,
     Finished,
     Pruned,
     Resumed,
     Retold,
     Rewound,
     Scored,
-    Stage,
-    StageReport,
     Started,
-    State,
     Trained,
-    Trajectory,
     Warned,
 )
+from lossagent.feedback import Feedback, MetricFacts
+from lossagent.goal import Goal
+from lossagent.objectives.base import Objective, Pixels
+from lossagent.records import Decision, Exchange, Stage, StageReport, State
+from lossagent.runs import Log, MemoryLog
+from lossagent.trajectory import Trajectory
 from lossagent.weights import Bounds, Weights
 
 

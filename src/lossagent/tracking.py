@@ -10,9 +10,10 @@ import numpy as np
 from PIL import Image
 
 from lossagent.errors import MissingPackage
+from lossagent.records import State
 from lossagent.runs import read_lines, read_trajectory
 from lossagent.session import Watch
-from lossagent.trajectory import State, Trajectory
+from lossagent.trajectory import Trajectory
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard.writer import SummaryWriter

@@ -9,7 +9,8 @@ from dataclasses import replace
 from lossagent.agents.base import Agent, View
 from lossagent.feedback import Feedback, MetricFacts
 from lossagent.goal import Goal, Target
-from lossagent.trajectory import Decision, Evidence, Exchange, StageReport, State, Trajectory
+from lossagent.records import Decision, Evidence, Exchange, StageReport, State
+from lossagent.trajectory import Trajectory
 from lossagent.weights import Bounds, Weights
 
 NIQE = MetricFacts(

@@ -12,7 +12,7 @@ from agents.kit import BOUNDS, TRAJECTORIES, check
 from lossagent.agents import LLM, Agent, Fixed, LLMOptions, Random, Rollback
 from lossagent.chat.scripted import Scripted
 from lossagent.errors import ChatFailed
-from lossagent.trajectory import Message
+from lossagent.records import Message
 
 
 def obedient(messages: Sequence[Message], seed: int) -> str:

@@ -15,7 +15,7 @@ from lossagent.chat.base import AnswerFormat, Completion
 from lossagent.chat.scripted import Reply, Scripted
 from lossagent.errors import ChatFailed
 from lossagent.feedback import Remark
-from lossagent.trajectory import Message
+from lossagent.records import Message
 from lossagent.weights import Bounds, Weights
 
 PAPER = LLMOptions.paper()

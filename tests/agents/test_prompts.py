@@ -13,7 +13,7 @@ from lossagent.agents.llm import EvidenceOptions
 from lossagent.chat.scripted import Scripted
 from lossagent.feedback import Feedback, Remark
 from lossagent.goal import Constraint, Goal, Target
-from lossagent.trajectory import Evidence, StageReport
+from lossagent.records import Evidence, StageReport
 from lossagent.weights import Bounds
 
 PAPER = LLMOptions.paper()

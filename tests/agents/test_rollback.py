@@ -13,9 +13,9 @@ from lossagent.agents.base import Recall
 from lossagent.errors import Refused
 from lossagent.feedback import Feedback
 from lossagent.goal import Constraint, Goal, Target
+from lossagent.records import Decision, StageReport
 from lossagent.runs import MemoryLog
 from lossagent.steering import Steering
-from lossagent.trajectory import Decision, StageReport
 from lossagent.weights import Bounds, Weights
 
 W = weights(1.0, 0.1, 0.01)

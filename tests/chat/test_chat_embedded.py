@@ -14,7 +14,7 @@ import pytest
 
 from lossagent.chat import AnswerFormat, Embedded, OpenAICompatible
 from lossagent.errors import ChatFailed, LossAgentError, MissingAsset, MissingPackage, Refused
-from lossagent.trajectory import Message
+from lossagent.records import Message
 
 GRAMMAR = r"""root ::= "L1:GAN=" number ":" number
 number ::= [0-9] "." [0-9] [0-9]"""

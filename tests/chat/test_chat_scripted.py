@@ -6,7 +6,7 @@ import pytest
 
 from lossagent.chat import AnswerFormat, Completion, Replay, Scripted
 from lossagent.errors import ChatFailed, Damaged, Refused
-from lossagent.trajectory import Exchange, Message
+from lossagent.records import Exchange, Message
 
 FREE = AnswerFormat("pattern", None, None)
 

@@ -15,7 +15,7 @@ from lossagent.chat import AnswerFormat, OpenAICompatible
 from lossagent.chat import server as server_module
 from lossagent.chat._reading import retry_after
 from lossagent.errors import ChatFailed, Refused
-from lossagent.trajectory import Message
+from lossagent.records import Message
 
 MESSAGES = (Message(role="system", content="rules"), Message(role="user", content="next weights?"))
 FREE = AnswerFormat("pattern", None, None, max_tokens=32)

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from lossagent import chat
 from lossagent.chat import ChatSettings, Embedded, OpenAICompatible, Replay, Scripted, create
 from lossagent.errors import ChatFailed, Refused
-from lossagent.trajectory import Exchange, Message
+from lossagent.records import Exchange, Message
 
 SETTINGS = TypeAdapter(ChatSettings)
 

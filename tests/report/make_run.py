@@ -9,22 +9,9 @@ import numpy as np
 import yaml
 from PIL import Image
 
+from lossagent.events import Answered, Decided, Event, Finished, Scored, Started, Trained, Warned
 from lossagent.feedback import Feedback, MetricFacts
-from lossagent.trajectory import (
-    Answered,
-    Decided,
-    Decision,
-    Event,
-    Evidence,
-    Exchange,
-    Finished,
-    Message,
-    Scored,
-    StageReport,
-    Started,
-    Trained,
-    Warned,
-)
+from lossagent.records import Decision, Evidence, Exchange, Message, StageReport
 from lossagent.weights import Weights
 
 LOSSES = ("l1", "perceptual", "gan")

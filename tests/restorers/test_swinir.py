@@ -215,8 +215,10 @@ def test_a_checkpoint_of_another_img_size_or_without_constants_loads_strictly():
 
 
 def test_load_hooks_survive_copying():
-    copied = copy.deepcopy(tiny(img_size=16))
-    copied.load_state_dict(tiny(img_size=8).state_dict(), strict=True)
+    copied, small = copy.deepcopy(tiny(img_size=16)), tiny(img_size=8)
+    copied.load_state_dict(small.state_dict(), strict=True)
+    x = torch.rand(1, 3, 11, 5)
+    torch.testing.assert_close(copied(x), small(x))
 
 
 def test_stochastic_depth_and_dropout_follow_torch_s_generator():

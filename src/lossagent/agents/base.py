@@ -10,7 +10,8 @@ from typing import Protocol, runtime_checkable
 
 from lossagent.feedback import MetricFacts
 from lossagent.goal import Goal
-from lossagent.trajectory import Decision, Exchange, State, Trajectory
+from lossagent.records import Decision, Exchange, State
+from lossagent.trajectory import Trajectory
 from lossagent.weights import Bounds, Weights
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lossagent.agents.base import Recall, View
-from lossagent.trajectory import Decision
+from lossagent.records import Decision
 
 
 @dataclass(frozen=True)

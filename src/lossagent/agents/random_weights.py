@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lossagent.agents.anchor import movable, reach
 from lossagent.agents.base import Recall, View
 from lossagent.errors import Refused
-from lossagent.trajectory import Decision
+from lossagent.records import Decision
 from lossagent.weights import Weights
 
 WIDE = 10.0

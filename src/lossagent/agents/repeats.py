@@ -6,7 +6,7 @@ import math
 
 from lossagent.agents.anchor import movable, reach
 from lossagent.agents.base import View
-from lossagent.trajectory import Decision, State
+from lossagent.records import Decision, State
 from lossagent.weights import Weights
 
 TRIES = 4

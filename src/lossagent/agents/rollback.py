@@ -11,7 +11,7 @@ from lossagent.agents.repeats import unrepeated
 from lossagent.errors import Refused
 from lossagent.feedback import Feedback
 from lossagent.noise import Change, paired_change
-from lossagent.trajectory import Decision, State
+from lossagent.records import Decision, State
 
 UTILITY = "utility"
 

@@ -11,12 +11,12 @@ from lossagent import checkpoints_data
 from lossagent.errors import Refused
 from lossagent.experiment import Experiment, LossSettings, NetworkSettings, load
 from lossagent.losses import LOSSES, Loss, LossOptions, LossRepository, Opponent
+from lossagent.records import State
 from lossagent.restorers import build, build_discriminator, load_into
 from lossagent.runs import read_trajectory
 from lossagent.training import checkpoints
 from lossagent.training.networks import Networks
 from lossagent.training.pictures import Application
-from lossagent.trajectory import State
 
 
 def start_file(name: str) -> Path:

@@ -10,7 +10,7 @@ import json
 from typing import Any, Literal
 
 from lossagent.chat.base import AnswerFormat
-from lossagent.trajectory import Message
+from lossagent.records import Message
 
 Mode = Literal["json_schema", "grammar", "structured_outputs", "guided", "none"]
 """A way to hand the form over:

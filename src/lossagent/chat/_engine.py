@@ -12,7 +12,7 @@ import httpx
 
 from lossagent.chat.base import AnswerFormat
 from lossagent.errors import ChatFailed, MissingPackage
-from lossagent.trajectory import Message
+from lossagent.records import Message
 
 
 class Generation:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from lossagent.trajectory import Message
+from lossagent.records import Message
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from lossagent.chat._engine import Engine, Generation
 from lossagent.chat.base import AnswerFormat, Completion
 from lossagent.errors import ChatFailed, MissingAsset, MissingPackage, Refused
-from lossagent.trajectory import Message
+from lossagent.records import Message
 
 _GRACE = 0.25
 """Seconds a call may overrun: what the engine is given to notice that it was cancelled."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lossagent.chat.base import AnswerFormat, Completion
 from lossagent.errors import ChatFailed, Damaged, Refused
-from lossagent.trajectory import Exchange, Message
+from lossagent.records import Exchange, Message
 
 
 def digest(messages: Sequence[Message]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from lossagent.chat.base import AnswerFormat, Completion
 from lossagent.errors import ChatFailed
-from lossagent.trajectory import Message
+from lossagent.records import Message
 
 Reply = str | Completion | ChatFailed
 """An answer, an answer with all its facts, or the failure to raise."""

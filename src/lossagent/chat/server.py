@@ -18,7 +18,7 @@ from lossagent.chat.base import AnswerFormat, Completion
 from lossagent.chat.neutral import quote
 from lossagent.chat.spending import Spending
 from lossagent.errors import ChatFailed, Refused
-from lossagent.trajectory import Message
+from lossagent.records import Message
 
 LARGEST = 256 * 1024
 """Bytes of an answer beyond which it is refused while it is read."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from lossagent.errors import Refused
 from lossagent.losses.repository import LossRepository
-from lossagent.trajectory import Evidence
+from lossagent.records import Evidence
 
 SEED = 0
 """Of what a network or loss may draw while it is measured."""

@@ -6,10 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lossagent.events import Answered
+from lossagent.records import StageReport
 from lossagent.report.palette import RunStyle
 from lossagent.report.reading import RunData
 from lossagent.report.timeline import timeline, trained
-from lossagent.trajectory import Answered, StageReport
 
 
 @dataclass(frozen=True)

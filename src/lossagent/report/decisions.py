@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lossagent.records import Exchange, State
 from lossagent.report.naming import MetricInfo
 from lossagent.report.numbers import compact, plain, signed
 from lossagent.report.palette import loss_colours
 from lossagent.report.reading import RunData
 from lossagent.report.timeline import timeline
-from lossagent.trajectory import Exchange, State
 from lossagent.weights import Weights
 
 QUOTED = 1_200_000

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lossagent.events import Resumed, Retold
 from lossagent.report.reading import RunData, section
 from lossagent.report.timeline import trained
-from lossagent.trajectory import Resumed, Retold
 
 
 def warnings_of(runs: Sequence[RunData]) -> tuple[tuple[str, tuple[str, ...]], ...]:

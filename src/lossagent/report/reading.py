@@ -14,9 +14,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from lossagent.errors import Damaged, Refused
+from lossagent.events import EVENTS, AnyEvent, Warned
 from lossagent.feedback import MetricFacts
+from lossagent.records import Exchange, State
 from lossagent.runs import read_lines
-from lossagent.trajectory import EVENTS, AnyEvent, Exchange, State, Trajectory, Warned
+from lossagent.trajectory import Trajectory
 
 PIXEL_LOSSES = ("l1", "charbonnier", "mse")
 Line = TypeVar("Line", bound=BaseModel)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lossagent.records import State
 from lossagent.report.reading import RunData
-from lossagent.trajectory import State
 
 
 @dataclass(frozen=True)

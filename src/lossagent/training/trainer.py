@@ -16,6 +16,7 @@ from lossagent.errors import Damaged, Diverged, Interrupted
 from lossagent.losses import LossRepository
 from lossagent.losses import evidence as measure
 from lossagent.objectives.base import Pixels
+from lossagent.records import Evidence, Stage, StageReport
 from lossagent.training import checkpoints
 from lossagent.training.interrupts import Stop
 from lossagent.training.losslog import LossLog, cut_back
@@ -24,7 +25,6 @@ from lossagent.training.pictures import Pictures
 from lossagent.training.randomness import EVIDENCE_WINDOW, saved_generators, seed_everything, window
 from lossagent.training.settings import TrainingSettings
 from lossagent.training.step import Stepper, prepared
-from lossagent.trajectory import Evidence, Stage, StageReport
 from lossagent.weights import Weights
 
 

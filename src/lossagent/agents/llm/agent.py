@@ -19,7 +19,7 @@ from lossagent.agents.llm.text import echo, quoted
 from lossagent.agents.llm.tokens import count, room
 from lossagent.chat.base import AnswerFormat, ChatModel
 from lossagent.errors import ChatFailed, Refused
-from lossagent.trajectory import Decision, Exchange, Message
+from lossagent.records import Decision, Exchange, Message
 from lossagent.weights import Weights
 
 

@@ -10,7 +10,7 @@ from lossagent.agents.llm.options import EvidenceOptions
 from lossagent.agents.llm.scores import Shown, direction_of
 from lossagent.agents.llm.text import number, quoted, score, weight_numbers
 from lossagent.noise import paired_change
-from lossagent.trajectory import State
+from lossagent.records import State
 
 
 def losses(view: View, options: EvidenceOptions) -> str:

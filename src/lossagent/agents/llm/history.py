@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lossagent.agents.base import View
 from lossagent.agents.llm.scores import Shown, direction_of, order
 from lossagent.agents.llm.text import number, quoted, score, weight_numbers
-from lossagent.trajectory import State
+from lossagent.records import State
 
 REMARKS = 3
 """Remarks shown of one state; how many more there were is said."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lossagent.agents.base import View
 from lossagent.agents.llm.text import score
 from lossagent.feedback import Direction
-from lossagent.trajectory import State
+from lossagent.records import State
 
 
 @dataclass(frozen=True)

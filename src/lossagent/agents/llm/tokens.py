@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from lossagent.chat.base import ChatModel
 from lossagent.errors import ChatFailed
-from lossagent.trajectory import Message
+from lossagent.records import Message
 
 CHARACTERS = 2.8
 """Characters a token, measured 2.9 on these prompts with SmolLM2's tokenizer; a little less is the safe side."""

@@ -1,0 +1,130 @@
+"""The events of a run, one JSON object a line: the log of them is the truth."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from lossagent.feedback import Feedback
+from lossagent.records import Decision, Record, StageReport
+from lossagent.weights import Weights
+
+Facts = dict[str, str | int | float | bool | None]
+"""Plain facts of a machine: versions, threads, device."""
+
+
+class Event(Record):
+    """Base of the lines of the event log.
+
+    Attributes:
+        time: seconds since the epoch; a time field, left out of comparisons.
+    """
+
+    time: float = 0.0
+
+
+class Started(Event):
+    """A run began: what is needed to fold the rest."""
+
+    kind: Literal["started"] = "started"
+    run: str
+    initial: Weights
+    stages: int
+    environment: Facts = Field(default_factory=Facts)
+
+
+class Answered(Event):
+    """An exchange is on disk; a resume reuses it."""
+
+    kind: Literal["answered"] = "answered"
+    state: int
+    key: str
+    usable: bool
+    tokens: int = 0
+    seconds: float = 0.0
+
+
+class Decided(Event):
+    """A decision is on disk, before its stage starts."""
+
+    kind: Literal["decided"] = "decided"
+    state: int
+    decision: Decision
+
+
+class Trained(Event):
+    """A checkpoint and restored images are on disk, before anything is scored."""
+
+    kind: Literal["trained"] = "trained"
+    state: int
+    report: StageReport
+
+
+class Scored(Event):
+    """Feedback on a state is there."""
+
+    kind: Literal["scored"] = "scored"
+    state: int
+    feedback: Feedback
+    seconds: float = 0.0
+
+
+class Pruned(Event):
+    """A checkpoint was deleted; no stage can start from the state any more."""
+
+    kind: Literal["pruned"] = "pruned"
+    state: int
+
+
+class Rewound(Event):
+    """A foreign loop came back with an earlier state than the last one: it goes over the recorded path again."""
+
+    kind: Literal["rewound"] = "rewound"
+    state: int
+
+
+class Retold(Event):
+    """A state was told again, by a loop that went over it a second time; the first record stands.
+
+    Attributes:
+        difference: what the second telling said that the first did not, "" if nothing.
+    """
+
+    kind: Literal["retold"] = "retold"
+    state: int
+    difference: str = ""
+
+
+class Resumed(Event):
+    """The run goes on after an interruption."""
+
+    kind: Literal["resumed"] = "resumed"
+    environment: Facts = Field(default_factory=Facts)
+
+
+class Warned(Event):
+    """Something a reader of the run should know."""
+
+    kind: Literal["warned"] = "warned"
+    text: str
+
+
+class Finished(Event):
+    """The run is over.
+
+    Attributes:
+        selected: the state chosen on the selection set, or the last one.
+        rule: how it was chosen, in words.
+    """
+
+    kind: Literal["finished"] = "finished"
+    selected: int
+    rule: str
+
+
+AnyEvent = Annotated[
+    Started | Answered | Decided | Trained | Scored | Pruned | Rewound | Retold | Resumed | Warned | Finished,
+    Field(discriminator="kind"),
+]
+EVENTS: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
