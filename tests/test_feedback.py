@@ -21,22 +21,6 @@ def test_means_are_taken_within_conditions_first() -> None:
     assert feedback.mean("psnr") == pytest.approx((10.0 + 2.0 + 5.0) / 3)
 
 
-def test_the_part_of_one_image_has_its_scores_and_the_remarks_on_all() -> None:
-    remarks = (
-        Remark(author="r", text="all"),
-        Remark(author="r", text="a only", image="a"),
-        Remark(author="r", text="b only", image="b"),
-    )
-    part = Feedback(scores={"niqe": {"a": 4.0, "b": 5.0}, "psnr": {"b": 1.0}}, remarks=remarks).of_image("a")
-    assert part.scores == {"niqe": {"a": 4.0}}
-    assert [r.text for r in part.remarks] == ["all", "a only"]
-
-
-def test_other_metrics_can_be_left_out() -> None:
-    feedback = Feedback(scores={"niqe": {"a": 4.0}, "psnr": {"a": 1.0}})
-    assert list(feedback.only({"psnr": None}).scores) == ["psnr"]
-
-
 def test_a_metric_has_no_default_direction() -> None:
     facts = {
         "name": "niqe", "low": 0, "high": None, "needs_reference": False, "unit": 0.1,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -82,14 +81,3 @@ class Feedback(BaseModel):
     def means(self) -> dict[str, float | None]:
         """metric -> mean."""
         return {metric: self.mean(metric) for metric in self.scores}
-
-    def of_image(self, image: str) -> Feedback:
-        """The part of the feedback that is about one image; remarks on the whole set included."""
-        return Feedback(
-            scores={m: {image: s[image]} for m, s in self.scores.items() if image in s},
-            remarks=tuple(r for r in self.remarks if r.image in (None, image)),
-        )
-
-    def only(self, metrics: Mapping[str, object]) -> Feedback:
-        """The same feedback without the scores of other metrics."""
-        return self.model_copy(update={"scores": {m: s for m, s in self.scores.items() if m in metrics}})

@@ -256,14 +256,6 @@ class RunFolder:
     def _cut(self, lines: list[str]) -> None:
         write_atomically(self.path / "events.jsonl", "".join(line + "\n" for line in lines))
 
-    def trajectory(self) -> Trajectory:
-        """The trajectory so far."""
-        return Trajectory.fold(self._events)
-
-    def images(self, state: State) -> Path:
-        """Folder of the restored images of a state."""
-        return self.path / "images" / state.name
-
 
 def read_exchanges(run: Path, state: int) -> Iterator[Exchange]:
     """The recorded exchanges of a state to be decided."""

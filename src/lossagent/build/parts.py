@@ -28,7 +28,6 @@ from lossagent.losses import LOSSES, LossRepository
 from lossagent.metrics import Metric
 from lossagent.objectives import Scores
 from lossagent.objectives.base import Pixels
-from lossagent.training.checkpoints import sha256
 from lossagent.training.networks import Networks
 from lossagent.training.pictures import Application
 from lossagent.training.settings import TrainingSettings
@@ -122,7 +121,7 @@ def foreign_weights(experiment: Experiment) -> dict[str, dict[str, str]]:
         ours = start in checkpoints_data.NAMES
         weights["restorer"] = {
             "file": file.name,
-            "sha256": sha256(file),
+            "sha256": assets.sha256(file),
             "source": "lossagent" if ours else "given by path",
             "licence": "Apache-2.0" if ours else "",
         }

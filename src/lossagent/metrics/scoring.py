@@ -8,14 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-import torch
-from jaxtyping import Float, UInt8
 from numpy import ndarray
 from torch import Tensor
 
 from lossagent.errors import Refused
 from lossagent.metrics.base import Metric
+from lossagent.restorers import from_uint8
 
 Read = Callable[[Path], ndarray]
 """A file -> uint8 array [height, width, 3], RGB; raises ``Refused`` for what is no image."""
@@ -81,11 +79,11 @@ def score_paths(
     partners = _partners(paths, _files(references, "references")) if references else [None] * len(paths)
     rows: list[ScoreRow] = []
     for path, partner in zip(paths, partners, strict=True):
-        image = to_tensor(read(path))
+        image = from_uint8(read(path))
         options = dict(facts.options)
         reference = None
         if partner is not None:
-            reference = to_tensor(read(partner))
+            reference = from_uint8(read(partner))
             options["reference_path"] = str(partner)
             if crop_references and reference.shape != image.shape:
                 reference = _cropped(reference, image)
@@ -96,11 +94,6 @@ def score_paths(
             raise Refused(f"{path}{f' against {partner}' if partner else ''}: {error}") from error
         rows.append(ScoreRow(str(path), facts.name, value, options))
     return rows
-
-
-def to_tensor(pixels: UInt8[ndarray, "height width 3"]) -> Float[Tensor, "1 3 height width"]:
-    """8-bit RGB as a batch of one in [0, 1], float32."""
-    return torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None].float() / 255
 
 
 def _files(paths: Sequence[Path], kind: str) -> list[Path]:

@@ -6,8 +6,6 @@ from importlib import resources
 
 from lossagent.errors import UnknownName
 
-SCALES = ("paper", "small", "smoke")
-
 
 def _table() -> dict[tuple[str, str], str]:
     """(task, scale) -> file."""

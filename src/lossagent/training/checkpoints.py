@@ -19,17 +19,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from lossagent.assets import sha256
 from lossagent.errors import Damaged, Failed
 from lossagent.runs import sync_folder
 
 Tensors = Mapping[str, Mapping[str, Tensor]]
 """File name without ending -> tensor name -> tensor."""
-
-
-def sha256(path: Path) -> str:
-    """Hash of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def tensors_sha256(tensors: Mapping[str, Tensor]) -> str:
