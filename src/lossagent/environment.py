@@ -1,4 +1,4 @@
-"""What a run was made on: versions, hardware, threads."""
+"""What a run was made on: versions, hardware, threads, processes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 
 import torch
+import torch.distributed as dist
 
 PACKAGES = (
     "lossagent",
@@ -36,12 +37,13 @@ def versions() -> dict[str, str]:
 
 
 def hardware(device: torch.device) -> dict[str, str | int]:
-    """Processor, cores and accelerator."""
+    """Processor, cores, accelerator and how many processes like this one."""
     facts: dict[str, str | int] = {
         "platform": platform.platform(),
         "processor": _processor(),
         "cores": os.cpu_count() or 1,
         "device": str(device),
+        "ranks": ranks(),
     }
     if device.type == "cuda":
         facts["accelerator"] = torch.cuda.get_device_name(device)
@@ -53,9 +55,15 @@ def reproducibility(device: torch.device) -> dict[str, str | int | float | bool 
     return {
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
-        "device": str(device),
+        "device": device.type,
         "processor": _processor(),
+        "ranks": ranks(),
     }
+
+
+def ranks() -> int:
+    """How many processes share the run."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def _processor() -> str:

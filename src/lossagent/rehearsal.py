@@ -6,6 +6,7 @@ import resource
 import time
 from typing import Protocol, runtime_checkable
 
+import torch
 from rich.console import Console
 
 from lossagent.agents.base import View
@@ -13,9 +14,10 @@ from lossagent.build import Parts, build
 from lossagent.experiment import Experiment
 from lossagent.records import Message
 from lossagent.runs import MemoryLog
-from lossagent.session import steering_of
+from lossagent.session import exceptions, steering_of, unasked
 from lossagent.training.pictures import Pictures
 from lossagent.training.randomness import seed_everything
+from lossagent.training.ranks import Ranks
 from lossagent.training.step import Stepper
 
 TIMED = 3
@@ -34,15 +36,19 @@ class Asks(Protocol):
 def rehearse(experiment: Experiment, console: Console) -> None:
     """Builds everything, times a few steps, scores S_0 and shows the first prompt; nothing is written.
 
+    With several processes all of them call it: steps are timed together, and process 0 does the rest.
+
     Raises:
         Refused: whatever a run would refuse.
     """
-    parts = build(experiment)
+    ranks = Ranks.join()
+    with ranks.together():
+        parts = build(experiment if ranks.main else unasked(experiment))
     try:
         console.print("Everything fits together.")
-        for warning in parts.warnings:
+        for warning in (*parts.warnings, *exceptions(parts)):
             console.print(f"Note: {warning}", markup=False)
-        scoring = _first_prompt(parts, console)
+        scoring = ranks.from_main(lambda: _first_prompt(parts, console))
         _estimate(parts, scoring, console)
     finally:
         parts.close()
@@ -69,14 +75,15 @@ def _first_prompt(parts: Parts, console: Console) -> float:
 
 
 def _estimate(parts: Parts, scoring: float, console: Console) -> None:
-    training = parts.experiment.training
+    training, ranks = parts.experiment.training, parts.networks.ranks
+    first, count = ranks.share(training.batch, training.accumulate)
     stepper = Stepper(parts.networks, parts.repository, training, parts.device)
     parts.networks.restorer.train()
     began = 0.0
     for iteration in range(TIMED + 1):
         began = time.perf_counter() if iteration == 1 else began
-        batch = parts.sampler.batch(1, iteration, training.batch)
-        seed_everything(parts.experiment.seed, 1, iteration)
+        batch = parts.sampler.batch(1, iteration, training.batch, first, count)
+        seed_everything(parts.experiment.seed, 1, iteration, ranks.rank)
         values = stepper.restorer_step(batch, parts.experiment.initial)
         values["total"].item()
     step = (time.perf_counter() - began) / TIMED
@@ -87,7 +94,15 @@ def _estimate(parts: Parts, scoring: float, console: Console) -> None:
     console.print(
         f"\nEstimate, without the agent's own time, selection and test sets: {step:.3f} s a step, "
         f"{scoring:.1f} s a scoring, "
-        f"{whole / 3600:.2f} h in all; {memory:.1f} GiB of memory so far; "
+        f"{whole / 3600:.2f} h in all{_with(parts.device, ranks)}; {memory:.1f} GiB of memory so far; "
         f"{size / 2**20:.1f} MiB a checkpoint, {size * kept / 2**30:.2f} GiB for {kept} of them.",
         markup=False,
     )
+
+
+def _with(device: torch.device, ranks: Ranks) -> str:
+    """How many processes that is for, and what a step took of the accelerator's memory."""
+    several = f" on {ranks.size} processes" if ranks.size > 1 else ""
+    if device.type != "cuda":
+        return several
+    return f"{several}; {torch.cuda.max_memory_allocated(device) / 2**30:.1f} GiB at most on the accelerator"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from lossagent.data import ImageCache, NamedImage, list_images, read, size
+from lossagent.data import CorruptImage, ImageCache, NamedImage, list_images, pixel_type, read, size
 from lossagent.errors import Refused
 
 
@@ -59,12 +60,41 @@ def test_broken_files_are_refused_by_name(tmp_path, rng):
     Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(buffer, "PNG")
     (tmp_path / "cut.png").write_bytes(buffer.getvalue()[:5000])
     for name in ("text.png", "cut.png"):
-        with pytest.raises(Refused, match=rf"{name}: cannot be read as an image"):
+        with pytest.raises(CorruptImage, match=rf"{name}: cannot be read as an image"):
             read(tmp_path / name)
     with pytest.raises(Refused, match="no such image file"):
         read(tmp_path / "none.png")
     with pytest.raises(Refused, match="no such image file"):
         size(tmp_path / "none.png")
+
+
+def test_what_the_system_withholds_is_not_called_corrupt(tmp_path):
+    for reader in (read, size, pixel_type):
+        with pytest.raises(Refused, match="cannot be opened") as caught:
+            reader(tmp_path)
+        assert not isinstance(caught.value, CorruptImage)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP", "BMP", "PPM"])
+def test_flipped_and_missing_bytes_read_or_are_corrupt(tmp_path, rng, kind):
+    buffer = io.BytesIO()
+    Image.fromarray(rng.integers(0, 256, (24, 24, 3), dtype=np.uint8)).save(buffer, kind)
+    file = tmp_path / "a.img"
+    refused = 0
+    for trial in range(60):
+        data = bytearray(buffer.getvalue())
+        if trial % 2:
+            data = data[: rng.integers(len(data))]
+        else:
+            data[rng.integers(min(len(data), 100))] = rng.integers(256)
+        file.write_bytes(data)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                read(file)
+            except CorruptImage:
+                refused += 1
+    assert refused > 20
 
 
 def test_float_pixels_are_refused(tmp_path):

@@ -8,9 +8,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lossagent.data import ImageSet, NamedImage, Photographs, dataset, demo_credits, demo_split, folder, pairs, size
+from lossagent.data import (
+    Entry,
+    ImageSet,
+    NamedImage,
+    Photographs,
+    dataset,
+    demo_credits,
+    demo_split,
+    folder,
+    pairs,
+    size,
+)
 from lossagent.data import photos as photos_module
 from lossagent.data.degradations import Bicubic, bicubic, modcrop
+from lossagent.data.degradations.added_noise import AddedNoise
 from lossagent.errors import MissingPackage, Refused, UnknownName
 
 
@@ -54,12 +66,27 @@ def test_pairs_that_do_not_agree_are_refused_by_name(tmp_path, save):
         pairs(tmp_path / "hq", tmp_path / "lq", 4)
     save(tmp_path / "lq" / "one.png", 6, 9)
     save(tmp_path / "lq" / "two.png", 6, 9)
-    with pytest.raises(Refused, match=r"no clean image in .* for two"):
+    with pytest.raises(Refused, match=r"lq: each image must have one clean twin.*1 of 2 .* first two\.png \(0 found\)"):
         pairs(tmp_path / "hq", tmp_path / "lq", 4)
     save(tmp_path / "hq" / "two.png", 24, 36)
-    save(tmp_path / "hq" / "three.png", 24, 36)
-    with pytest.raises(Refused, match="wanted one low-quality twin"):
+    for name in ("three", "four", "five", "six"):
+        save(tmp_path / "hq" / f"{name}.png", 24, 36)
+    wanted = r"hq: each image must have one low-quality twin, by 'name' \(equal names, or NAMEx4 for NAME\); 4 of 6"
+    with pytest.raises(Refused, match=rf"{wanted}.* five\.png \(0 found\), four\.png \(0 found\), six\.png"):
         pairs(tmp_path / "hq", tmp_path / "lq", 4)
+    for name in ("three", "four", "five", "six", "onex4"):
+        save(tmp_path / "lq" / f"{name}.png", 6, 9)
+    with pytest.raises(Refused, match=r"one\.png \(2 found\)"):
+        pairs(tmp_path / "hq", tmp_path / "lq", 4)
+
+
+def test_every_pair_of_wrong_size_counts_and_three_are_named(tmp_path, save):
+    for number in range(5):
+        save(tmp_path / "hq" / f"{number}.png", 24, 36)
+        save(tmp_path / "lq" / f"{number}.png", 5, 9)
+    with pytest.raises(Refused, match=r"5 pair\(s\) do not fit") as caught:
+        pairs(tmp_path / "hq", tmp_path / "lq", 4)
+    assert str(caught.value).count("must be 6 x 9") == 3
 
 
 def test_published_pairs_are_read(shared_data):
@@ -117,13 +144,26 @@ def test_bad_sets_are_refused(tmp_path, save):
     with pytest.raises(Refused, match="found twice: one"):
         ImageSet.real("twice", 4, images * 2)
     with pytest.raises(Refused, match="found 0 with reference=True"):
-        ImageSet("x", 4, images)
+        Entry("one", images[0])
     with pytest.raises(Refused, match="found 1 with reference=False"):
-        ImageSet("x", 4, images, reference=False, degradation=Bicubic(4))
+        Entry("one", images[0], degradation=Bicubic(4), reference=False)
+    with pytest.raises(Refused, match="crop must be at least 1"):
+        Entry("one", images[0], degradation=Bicubic(4), crop=0)
+    with pytest.raises(Refused, match="without slashes; found 'rain/snow'"):
+        Entry("one", images[0], degradation=Bicubic(4), condition="rain/snow")
     with pytest.raises(Refused, match="the degradation's is 2"):
-        ImageSet("x", 4, images, degradation=Bicubic(2))
+        ImageSet("x", 4, (Entry("one", images[0], degradation=Bicubic(2)),))
     with pytest.raises(Refused, match="must be 2 x 1"):
-        ImageSet("x", 4, images, lq=images)
+        ImageSet("x", 4, (Entry("one", images[0], images[0]),))
+    with pytest.raises(Refused, match=r"9 x 7 pixels, but a crop to multiples of 16 at scale 1 needs 16 x 16"):
+        ImageSet.of(folder(tmp_path), 1, AddedNoise(25), crop=16)
+    mixed = Entry("one", images[0], degradation=Bicubic(4)), Entry("two", images[0], reference=False)
+    with pytest.raises(Refused, match="all images must have references or none; 1 of 2 have none, first two"):
+        ImageSet("x", 4, mixed)
+    with pytest.raises(Refused, match=r"one scale to join; found \[2, 4\]"):
+        ImageSet.join("x", [ImageSet.of(folder(tmp_path), s, Bicubic(s)) for s in (2, 4)])
+    with pytest.raises(Refused, match="one scale to join; found no sets"):
+        ImageSet.join("x", [])
     with pytest.raises(UnknownName, match="Did you mean 'one'"):
         ImageSet.real("x", 4, images).take(["ono"])
     with pytest.raises(Refused, match="of scale 4; wanted 2"):

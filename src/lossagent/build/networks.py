@@ -7,32 +7,58 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from lossagent import checkpoints_data
-from lossagent.errors import Refused
+from lossagent import assets, checkpoints_data
+from lossagent.errors import DoesNotFit, Refused
 from lossagent.experiment import Experiment, LossSettings, NetworkSettings, load
 from lossagent.losses import LOSSES, Loss, LossOptions, LossRepository, Opponent
 from lossagent.records import State
-from lossagent.restorers import build, build_discriminator, load_into
+from lossagent.restorers import build, build_discriminator, load_foreign, load_into
 from lossagent.runs import read_trajectory
 from lossagent.training import checkpoints
 from lossagent.training.networks import Networks
 from lossagent.training.pictures import Application
 
+FOREIGN = "spandrel"
+"""Name of networks that spandrel builds from a checkpoint file."""
+
 
 def start_file(name: str) -> Path:
-    """The file of a start checkpoint: a path, or the name of one of ours."""
-    return checkpoints_data.path(name) if name in checkpoints_data.NAMES else Path(name)
+    """The file of a start checkpoint: a path, the name of one of ours, or of an asset.
+
+    Raises:
+        MissingAsset: an asset that is not on this machine.
+    """
+    if name in checkpoints_data.NAMES:
+        return checkpoints_data.path(name)
+    return assets.locate(name) if name in assets.ASSETS else Path(name)
 
 
-def build_restorer(settings: NetworkSettings) -> nn.Module:
+def empty_restorer(settings: NetworkSettings, scale: int) -> nn.Module:
+    """The network of an experiment, before its start weights; spandrel's come with those of the file.
+
+    Raises:
+        Refused, UnknownName: no such network, arguments it does not take, a file without one.
+        MissingPackage: spandrel is not installed.
+    """
+    if settings.network != FOREIGN:
+        return build(settings.network, settings.arguments)
+    if settings.start is None or settings.arguments:
+        raise Refused("restorer: network spandrel takes the architecture from its checkpoint: give start, no arguments.")
+    foreign = load_foreign(start_file(settings.start))
+    if foreign.scale != scale:
+        raise DoesNotFit(f"restorer.start {settings.start} enlarges by {foreign.scale}; the experiment's scale is {scale}.")
+    return foreign.network
+
+
+def build_restorer(settings: NetworkSettings, scale: int) -> nn.Module:
     """A restorer with its start weights.
 
     Raises:
-        Refused, UnknownName: no such network, arguments it does not take.
-        DoesNotFit: a checkpoint of another network.
+        Refused, UnknownName, MissingPackage: see :func:`empty_restorer`.
+        DoesNotFit: a checkpoint of another network or scale.
     """
-    network = build(settings.network, settings.arguments)
-    if settings.start is not None:
+    network = empty_restorer(settings, scale)
+    if settings.start is not None and settings.network != FOREIGN:
         load_into(network, start_file(settings.start), settings.key)
     return network
 
@@ -55,7 +81,16 @@ def build_losses(experiment: Experiment, device: torch.device) -> tuple[LossRepo
         losses[name] = loss
         if isinstance(loss, Opponent):
             opponents[name] = loss
-    return LossRepository(losses), opponents
+    return LossRepository(losses, sharpened_losses(experiment)), opponents
+
+
+def sharpened_losses(experiment: Experiment) -> frozenset[str]:
+    """Losses that compare with the sharpened target where there is one: all but adversarial ones, unless said."""
+    return frozenset(
+        name
+        for name, loss in experiment.losses.items()
+        if (loss.sharpened if loss.sharpened is not None else loss.kind != "adversarial")
+    )
 
 
 def options_of(name: str, settings: LossSettings) -> LossOptions:
@@ -81,7 +116,7 @@ def options_of(name: str, settings: LossSettings) -> LossOptions:
 def build_networks(experiment: Experiment, opponents: dict[str, Opponent], device: torch.device) -> Networks:
     """Everything that training changes, in the state before S_0."""
     torch.manual_seed(experiment.seed)
-    restorer = build_restorer(experiment.restorer).to(device)
+    restorer = build_restorer(experiment.restorer, experiment.scale).to(device)
     return Networks(restorer, opponents, experiment.training)
 
 
@@ -111,7 +146,7 @@ def network_of_run(run: Path, which: str) -> tuple[nn.Module, Application]:
     state = chosen_state(run, which)
     if not state.restorable:
         raise Refused(f"{state.name} of {run} was pruned; set training.keep: null to keep every checkpoint.")
-    network = build(experiment.restorer.network, experiment.restorer.arguments)
+    network = empty_restorer(experiment.restorer, experiment.scale)
     load_scored(experiment, run, state, network)
     return network, application_of(experiment)
 

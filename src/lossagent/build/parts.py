@@ -9,7 +9,6 @@ from importlib import metadata
 from typing import Any
 
 import torch
-from accelerate import PartialState
 
 from lossagent import assets, checkpoints_data, environment
 from lossagent.agents import Agent
@@ -20,7 +19,7 @@ from lossagent.build.scores import metrics_of, objective_of
 from lossagent.build.sets import Sets, build_sampler, build_sets
 from lossagent.chat import ChatModel, EmbeddedSettings
 from lossagent.chat.table import create as create_chat
-from lossagent.data import ImageSet, PatchSampler
+from lossagent.data import ImageSet
 from lossagent.evaluation import Row
 from lossagent.experiment import Experiment
 from lossagent.feedback import Feedback
@@ -30,6 +29,7 @@ from lossagent.objectives import Scores
 from lossagent.objectives.base import Pixels
 from lossagent.training.networks import Networks
 from lossagent.training.pictures import Application
+from lossagent.training.ranks import Ranks
 from lossagent.training.settings import TrainingSettings
 
 Lookup = Callable[[str], Pixels | None]
@@ -55,7 +55,7 @@ class Parts:
     device: torch.device
     networks: Networks
     repository: LossRepository
-    sampler: PatchSampler
+    sampler: Sampler
     application: Application
     sets: Sets
     metrics: dict[str, Metric]
@@ -158,7 +158,7 @@ def build(experiment: Experiment, overlaps: Sequence[str] | None = None) -> Part
     metrics, warnings = metrics_of(experiment, bool(sets.feedback.reference))
     chat = create_chat(experiment.chat) if experiment.chat is not None else None
     agent = create_agent(experiment.agent, chat)
-    sampler, application = build_sampler(experiment, sets.train), application_of(experiment)
+    sampler, application = build_sampler(experiment, sets.train, device), application_of(experiment)
     check_chat(chat)
     check_networks(networks, repository, sampler, application, device)
     check_sets(sets, metrics, experiment)
@@ -180,21 +180,25 @@ def build(experiment: Experiment, overlaps: Sequence[str] | None = None) -> Part
         ceiling={name: value for name, value in means.items() if value is not None},
         agent=agent,
         chat=chat,
-        warnings=(*warnings, *sets.conversions(), *sets.overlaps),
+        warnings=(*warnings, *sets.conversions(), *sets.synthetic, *sets.overlaps),
     )
 
 
 def prepare_device(training: TrainingSettings) -> torch.device:
-    """Sets threads and determinism, and returns the device of this process, as Accelerate sees it."""
+    """Sets threads and determinism, joins the processes of the run, and returns this one's device.
+
+    Raises:
+        Refused: a batch that does not divide by processes and micro-batches.
+    """
+    ranks = Ranks.join()
+    ranks.share(training.batch, training.accumulate)
     if training.threads is not None:
         torch.set_num_threads(training.threads)
     if training.deterministic:
         # cuBLAS reads it when it starts; without it deterministic kernels refuse to run.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
-    device = PartialState().device
-    assert isinstance(device, torch.device), "Accelerate gives every process a device"
-    return device
+    return ranks.device
 
 
 def reference_scores(metrics: Mapping[str, Metric], images: ImageSet, device: torch.device) -> Feedback | None:

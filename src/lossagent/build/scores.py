@@ -85,4 +85,4 @@ def objective_of(metrics: Mapping[str, Metric], images: ImageSet, start: Lookup,
             scored[name] = Scored(metric, start)
         elif references:
             scored[name] = Scored(metric, references.get)
-    return Scores(scored, device=device)
+    return Scores(scored, images.conditions, device)

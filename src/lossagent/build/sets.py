@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
-import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
+from lossagent.build.collecting import Part, collect
 from lossagent.data import (
     ImageCache,
     ImageSet,
+    MixedSampler,
     NamedImage,
     PatchSampler,
-    Photographs,
     check_disjoint,
-    dataset,
     demo_credits,
-    demo_split,
-    list_images,
-    pairs,
     pixel_type,
 )
-from lossagent.data.degradations import Bicubic, Degradation
 from lossagent.errors import Refused
-from lossagent.experiment import Experiment, ImagesSettings
+from lossagent.experiment import DegradationSettings, Experiment, RealESRGANSettings
 from lossagent.objectives.base import Pixels
 from lossagent.training.pictures import write_images
 
@@ -42,13 +40,15 @@ class Sets:
         selection: they choose the checkpoint.
         test: name -> set, never used for a choice.
         overlaps: sentences on photographs that stand in two sets, declared or only partly alike.
+        synthetic: sentences on degradations that stand in for published data sets.
     """
 
-    train: Photographs
+    train: tuple[Part, ...]
     feedback: ImageSet
     selection: ImageSet | None
     test: dict[str, ImageSet]
     overlaps: tuple[str, ...]
+    synthetic: tuple[str, ...] = ()
 
     @staticmethod
     def inputs(images: ImageSet) -> dict[str, Pixels]:
@@ -75,11 +75,16 @@ class Sets:
         images = {"feedback": self.feedback, "selection": self.selection, **self.test}[name]
         if images is None:
             return {}
-        return {i.name: text for i in images.images for text in self.overlaps if f" image {i.path} " in f"{text} "}
+        return {
+            name: text
+            for name, image in zip(images.names, images.images, strict=True)
+            for text in self.overlaps
+            if f" image {image.path} " in f"{text} "
+        }
 
     def conversions(self) -> list[str]:
         """A sentence for each kind of conversion to 8-bit RGB, with the images that needed it."""
-        sets = [self.train.images, self.feedback.images, *(i.images for i in self.test.values())]
+        sets = [_images(self.train), self.feedback.images, *(i.images for i in self.test.values())]
         sets += [self.selection.images] if self.selection is not None else []
         kinds: dict[str, list[str]] = {}
         for image in (image for images in sets for image in images):
@@ -94,26 +99,30 @@ class Sets:
     def record(self) -> dict[str, list[dict[str, str]]]:
         """Names, hashes of files, and sources, for ``environment.json``; a resumed run is held to them."""
         owed = demo_credits()
-        roles = {"train": self.train.images, "feedback": self.feedback.images}
-        if self.selection is not None:
-            roles["selection"] = self.selection.images
-        roles |= {name: images.images for name, images in self.test.items()}
+        roles = {"train": [(image.name, image) for image in _images(self.train)]}
+        for role, images in {"feedback": self.feedback, "selection": self.selection, **self.test}.items():
+            if images is not None:
+                roles[role] = list(zip(images.names, images.images, strict=True))
         return {
-            role: [
-                {
-                    "name": i.name,
-                    "sha256": hashlib.sha256(i.path.read_bytes()).hexdigest(),
-                    "source": owed.get(i.name, ""),
-                }
-                for i in images
-            ]
+            role: [{"name": name, "sha256": _sha256(i.path), "source": owed.get(i.name, "")} for name, i in images]
             for role, images in roles.items()
         }
 
 
-def degradation(experiment: Experiment) -> Degradation:
-    """How low-quality images are made."""
-    return Bicubic(experiment.scale)
+@functools.lru_cache(maxsize=None)
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def synthetic_notices(parts: Mapping[str, Sequence[Part]]) -> list[str]:
+    """A sentence for each kind of made-up degradation, so that nobody takes it for a published data set."""
+    where: dict[str, list[str]] = {}
+    for name, own in parts.items():
+        for part in own:
+            if part.degradation is not None and (label := getattr(part.degradation, "label", "")).startswith("synthetic"):
+                where.setdefault(label, []).append(name)
+    return [f"{label} is made by lossagent from clean photographs, no published data set, in: "
+            f"{', '.join(dict.fromkeys(names))}." for label, names in where.items()]
 
 
 def build_sets(experiment: Experiment, overlaps: Sequence[str] | None = None) -> Sets:
@@ -127,90 +136,89 @@ def build_sets(experiment: Experiment, overlaps: Sequence[str] | None = None) ->
         Refused: an empty or missing folder, unreadable images, pairs that do not fit, an overlap.
     """
     data = experiment.data
-    made = degradation(experiment)
-
-    def image_set(name: str, settings: ImagesSettings) -> ImageSet:
-        photographs = collect(name, settings, experiment.scale, experiment.seed)
-        if not settings.reference:
-            return ImageSet.real(name, experiment.scale, photographs.images)
-        return ImageSet.of(photographs, experiment.scale, made)
-
-    train = collect("train", data.train, experiment.scale, experiment.seed)
-    feedback = image_set("feedback", data.feedback)
-    selection = image_set("selection", data.selection) if data.selection is not None else None
     for name in data.test:
         if name in RESERVED or name.startswith("state-"):
             raise Refused(f"data.test: a test set may not be called {name!r}; rename it.")
-    test = {name: image_set(name, settings) for name, settings in data.test.items()}
+    parts = collect(experiment)
+    sets = {name: _image_set(name, parts[name], experiment.scale) for name in parts if name != "train"}
+    test = {name: sets[name] for name in data.test}
     if overlaps is None:
+        selection = parts.get("selection", ())
         overlaps = check_disjoint(
-            train.images,
-            feedback.images,
-            selection.images if selection is not None else (),
-            [image for images in test.values() for image in images.images],
+            _images(parts["train"]),
+            _images(parts["feedback"]),
+            _images(selection),
+            [image for name in data.test for image in _images(parts[name])],
             allow=data.allow,
             declared=data.overlap == "declared",
             workers=2,
         )
-    return Sets(train, feedback, selection, test, tuple(overlaps))
+    return Sets(parts["train"], sets["feedback"], sets.get("selection"), test, tuple(overlaps), tuple(synthetic_notices(parts)))
 
 
-def collect(name: str, settings: ImagesSettings, scale: int, seed: int) -> Photographs:
-    """The photographs that settings mean, drawn by the seed where only some are wanted."""
-    if settings.demo is not None:
-        found = Photographs(name, tuple(demo_split()[settings.demo]))
-    elif settings.low is not None:
-        if len(settings.images) != 1:
-            raise Refused(f"data.{name}: with low, images must be one folder; found {len(settings.images)}.")
-        found = pairs(Path(settings.images[0]), Path(settings.low), scale, name)
-    else:
-        parts = [_one(Path(path), scale) for path in settings.images]
-        found = parts[0] if len(parts) == 1 else Photographs(name, _merged(parts))
-    if settings.count is not None:
-        found = _drawn(found, settings.count, name, seed)
-    return Photographs(name, found.images, found.lq, found.scale)
+def _image_set(name: str, parts: Sequence[Part], scale: int) -> ImageSet:
+    made: list[ImageSet] = []
+    for part in parts:
+        settings, photographs = part.settings, part.photographs
+        if not settings.reference:
+            made.append(ImageSet.real(name, scale, photographs.images, settings.condition))
+        else:
+            made.append(ImageSet.of(photographs, scale, part.degradation, settings.condition, settings.crop))
+    return made[0] if len(made) == 1 else ImageSet.join(name, made)
 
 
-def _one(path: Path, scale: int) -> Photographs:
-    if path.is_file():
-        return Photographs(path.stem, (NamedImage(path.stem, path),))
-    if path.is_dir() and not any((path / clean).is_dir() for clean in ("HR", "GTmod12")):
-        return Photographs(path.name, list_images(path))
-    return dataset(path, scale)
+def _images(parts: Sequence[Part]) -> tuple[NamedImage, ...]:
+    """Every file once: a photograph may stand in several parts of one set."""
+    return tuple({image.path: image for part in parts for image in part.photographs.images}.values())
 
 
-def _merged(parts: Sequence[Photographs]) -> tuple[NamedImage, ...]:
-    """Images of several folders; a name that repeats gets its folder's in front."""
-    names = [image.name for part in parts for image in part.images]
-    return tuple(
-        NamedImage(f"{part.name}-{image.name}" if names.count(image.name) > 1 else image.name, image.path)
-        for part in parts
-        for image in part.images
-    )
-
-
-def _drawn(found: Photographs, count: int, name: str, seed: int) -> Photographs:
-    if count > len(found.images):
-        raise Refused(f"data.{name}.count must be at most {len(found.images)}, the images there are; found {count}.")
-    chosen = sorted(random.Random(f"{seed}/{name}").sample(range(len(found.images)), count))
-    lq = None if found.lq is None else tuple(found.lq[i] for i in chosen)
-    return Photographs(found.name, tuple(found.images[i] for i in chosen), lq, found.scale)
-
-
-def build_sampler(experiment: Experiment, train: Photographs) -> PatchSampler:
+def build_sampler(experiment: Experiment, train: Sequence[Part], device: torch.device) -> Sampler:
     """Training patches as a pure function of (seed, index).
 
     Raises:
         Refused: an image too small for the patch.
     """
     data = experiment.data
-    return PatchSampler(
-        train.images,
-        experiment.scale,
-        data.patch,
-        None if train.lq is not None else degradation(experiment),
-        experiment.seed,
-        data.jitter,
-        train.lq,
-        ImageCache(data.cache << 20),
+    cache = ImageCache(data.cache << 20)
+    made = [part.settings.degradation or data.degradation for part in train]
+    if any(isinstance(m, RealESRGANSettings) and m.on_device for m in made):
+        return _on_device(experiment, train, made, cache, device)
+    samplers = [
+        PatchSampler(
+            part.photographs.images,
+            experiment.scale,
+            data.patch,
+            part.degradation,
+            experiment.seed,
+            data.jitter,
+            part.photographs.lq,
+            cache,
+            sharpen=part.degradation is not None and isinstance(settings, RealESRGANSettings) and settings.sharpen,
+            max_damaged=data.max_damaged,
+        )
+        for part, settings in zip(train, made, strict=True)
+    ]
+    if len(samplers) == 1:
+        return samplers[0]
+    weights = [part.settings.weight for part in train]
+    return MixedSampler(list(zip(samplers, weights, strict=True)), experiment.seed)
+
+
+def _on_device(
+    experiment: Experiment,
+    train: Sequence[Part],
+    made: Sequence[DegradationSettings],
+    cache: ImageCache,
+    device: torch.device,
+) -> OnDeviceSampler:
+    """Crops from the CPU, degraded batch by batch where training happens."""
+    data, settings = experiment.data, made[0]
+    if len(train) > 1 or not isinstance(settings, RealESRGANSettings) or train[0].photographs.lq is not None:
+        raise Refused("data.train: degradation on the device takes one set of clean photographs, not several parts.")
+    side = (data.patch + 2 * CONTEXT // experiment.scale) * experiment.scale
+    crops = PatchSampler(
+        train[0].photographs.images, 1, side, Untouched(), experiment.seed, True, None, cache,
+        max_damaged=data.max_damaged,
     )
+    degrade = RealESRGANBatch(experiment.scale, sharpen=settings.sharpen)
+    return OnDeviceSampler(crops, degrade, device, settings.pool)

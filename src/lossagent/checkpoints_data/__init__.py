@@ -9,7 +9,7 @@ from lossagent.errors import Refused, UnknownName
 
 __all__ = ["NAMES", "path"]
 
-NAMES: tuple[str, ...] = ("compact_x4",)
+NAMES: tuple[str, ...] = ("compact_x4", "compact_real_x4", "swinir_small_x4", "promptir_small")
 """Checkpoints that :func:`path` knows."""
 
 

@@ -20,13 +20,27 @@ def show() -> None:
 
     Example: lossagent assets list
     """
-    table = Table("name", "what", "licence", "MB", "here", box=None)
+    table = Table("name", "what", "licence", "size", "sha256", "here", box=None)
     for status in assets.status_table():
         entry = status.asset
-        table.add_row(entry.name, entry.what, entry.licence, f"{entry.size / 1e6:.0f}", status.state)
+        table.add_row(entry.name, entry.what, entry.licence, entry.megabytes, _hash(entry), status.state)
     console = Console(highlight=False)
     console.print(table)
+    console.print(
+        "sha256: published; by prefix: its first digits are; pinned: none was, and this machine's first one counts; "
+        "unknown: none is, and the first file that is fetched will be pinned.",
+        markup=False,
+    )
     console.print(f"Cache: {assets.cache()} (LOSSAGENT_HOME moves it)", markup=False)
+
+
+def _hash(entry: assets.Asset) -> str:
+    """How much of an asset's hash is known, in a word."""
+    if len(entry.sha256) == 64:
+        return "published"
+    if len(assets.known_digest(entry)) == 64:
+        return "pinned"
+    return "by prefix" if entry.sha256 else "unknown"
 
 
 @app.command()
@@ -38,12 +52,14 @@ def fetch(names: Annotated[list[str], typer.Argument(help="Names from `lossagent
     console = Console(highlight=False)
     for name in names:
         entry = assets.asset(name)
-        console.print(f"{name}: {entry.what}, {entry.size / 1e6:.0f} MB, licence: {entry.licence}", markup=False)
+        console.print(f"{name}: {entry.what}, {entry.megabytes}, licence: {entry.licence}", markup=False)
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
         with Progress(*columns, console=console, transient=True) as bar:
             task = bar.add_task(name, total=entry.size)
 
             def report(what: str, done: int, total: int) -> None:
+                if what.startswith("pinned"):
+                    bar.console.print(f"{name}: no whole hash is published; {what}", markup=False)  # noqa: B023
                 bar.update(task, description=what, completed=done, total=total)  # noqa: B023  (used in this turn only)
 
             path = assets.fetch(name, report)

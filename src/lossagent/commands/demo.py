@@ -10,12 +10,9 @@ import yaml
 from rich.console import Console
 
 from lossagent import recipes
-from lossagent.console import Narrator
-from lossagent.errors import Interrupted, Refused
-from lossagent.experiment import Experiment, load, located, override, parse
+from lossagent.commands.arms import carry_out
+from lossagent.experiment import override, parse
 from lossagent.report import write_report
-from lossagent.runs import is_run, read_trajectory
-from lossagent.session import Session
 
 ARMS = {
     "llm": ("the language model decides, with rollback", []),
@@ -50,7 +47,7 @@ def demo(
     for arm, (what, settings) in ARMS.items():
         experiment = parse(override(base, [f"name={arm}", *settings]))
         console.print(f"\n[{arm}] {what}", markup=False)
-        selected = _arm(experiment, out / arm, depth, console, out)
+        selected = carry_out(experiment, out / arm, depth, console, f"lossagent demo --out {out}")
         depth = selected if depth is None else depth
     page = write_report(
         [out / arm for arm in ARMS], out / "report.html", title="LossAgent demo", claim_intervals=False, notes=NOTES
@@ -58,23 +55,3 @@ def demo(
     console.print(f"\nReport:   {page}", markup=False)
     console.print(f"Figures:  {page.parent / 'figures'}", markup=False)
     console.print(f"Pictures: {out / 'llm' / 'images'}", markup=False)
-
-
-def _arm(experiment: Experiment, folder: Path, depth: int | None, console: Console, out: Path) -> int:
-    """Carries out one run, or what is left of it; returns the depth of its selected state."""
-    narrator = Narrator(console, f"[{experiment.name}]", experiment.training.stages)
-    if is_run(folder) and load(folder / "experiment.yaml") != located(experiment):
-        raise Refused(f"{folder} holds a run with other settings. Choose another --out, or leave --set as it was.")
-    if not (folder / "evaluation.json").exists():
-        begun = is_run(folder)
-        session = Session.resume(folder, narrator.watch) if begun else Session.start(experiment, folder, narrator.watch)
-        session.also_depth = depth
-        try:
-            with narrator.bars():
-                session.run()
-        except KeyboardInterrupt as error:
-            what = f"{error} " if isinstance(error, Interrupted) else ""
-            raise Interrupted(f"{what}Start it again to go on: lossagent demo --out {out}") from error
-    trajectory = read_trajectory(folder)
-    assert trajectory.finished is not None, "an evaluated run is finished"
-    return trajectory.states[trajectory.finished.selected].depth

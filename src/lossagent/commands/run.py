@@ -10,11 +10,13 @@ from rich.console import Console
 
 from lossagent.console import Narrator
 from lossagent.errors import Failed, Interrupted, LossAgentError, Refused
-from lossagent.experiment import load
+from lossagent.experiment import Experiment, load
 from lossagent.report import write_report
 from lossagent.runs import is_run, read_trajectory, refuse_existing
-from lossagent.session import Session
+from lossagent.session import Follower, Session
 from lossagent.tracking import tracked
+from lossagent.training.interrupts import ending_alike
+from lossagent.training.ranks import Ranks
 
 
 def run(
@@ -32,18 +34,22 @@ def run(
 
     Example: lossagent run experiment.yaml training.stages=8 --out runs/niqe
     """
-    console = Console(highlight=False, soft_wrap=True)
-    chosen = load(experiment, overrides or [])
-    if dry_run:
-        from lossagent.rehearsal import rehearse
+    ranks = Ranks.join()
+    console = Console(highlight=False, soft_wrap=True, quiet=not ranks.main)
+    with ending_alike(ranks.size > 1):
+        chosen, folder = ranks.from_main(lambda: _chosen(experiment, overrides or [], out, dry_run))
+        if dry_run:
+            from lossagent.rehearsal import rehearse
 
-        rehearse(chosen, console)
-        return
-    folder = out or Path("runs") / chosen.name
-    refuse_existing(folder)  # before the slow part of the checks
-    narrator = Narrator(console, chosen.name, chosen.training.stages)
-    session = Session.start(chosen, folder, tracked(narrator.watch, folder) if tensorboard else narrator.watch)
-    _carry_out(session, narrator, folder, console)
+            with ranks.in_touch():
+                rehearse(chosen, console)
+        elif ranks.main:
+            narrator = Narrator(console, chosen.name, chosen.training.stages)
+            watch = tracked(narrator.watch, folder) if tensorboard else narrator.watch
+            _carry_out(Session.start(chosen, folder, watch), narrator, folder, console)
+        else:
+            Follower.join().run()
+        ranks.leave()
 
 
 def resume(
@@ -52,16 +58,35 @@ def resume(
         bool, typer.Option(help="Mirror curves and images to TensorBoard (extra: trackers).")
     ] = False,
 ) -> None:
-    """Goes on with an interrupted run, bit-exact.
+    """Goes on with an interrupted run, bit-exact on the same number of processes.
 
     Example: lossagent resume runs/niqe
     """
+    ranks = Ranks.join()
     console = Console(highlight=False, soft_wrap=True)
+    with ending_alike(ranks.size > 1):
+        stages = ranks.from_main(lambda: _stages(run))
+        if ranks.main:
+            narrator = Narrator(console, run.name, stages)
+            watch = tracked(narrator.watch, run) if tensorboard else narrator.watch
+            _carry_out(Session.resume(run, watch), narrator, run, console)
+        else:
+            Follower.join().run()
+        ranks.leave()
+
+
+def _chosen(file: Path, overrides: list[str], out: Path | None, dry_run: bool) -> tuple[Experiment, Path]:
+    chosen = load(file, overrides)
+    folder = out or Path("runs") / chosen.name
+    if not dry_run:
+        refuse_existing(folder)  # before the slow part of the checks
+    return chosen, folder
+
+
+def _stages(run: Path) -> int:
     if not is_run(run):
         raise Refused(f"{run} is no run folder: it has no experiment.yaml.")
-    narrator = Narrator(console, run.name, load(run / "experiment.yaml").training.stages)
-    session = Session.resume(run, tracked(narrator.watch, run) if tensorboard else narrator.watch)
-    _carry_out(session, narrator, run, console)
+    return load(run / "experiment.yaml").training.stages
 
 
 def _carry_out(session: Session, narrator: Narrator, folder: Path, console: Console) -> None:

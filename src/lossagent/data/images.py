@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import struct
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,12 @@ from lossagent.errors import Refused
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 ORIENTATION = 0x0112
+# What Pillow raises on damaged files of the formats above, by trial with flipped and missing bytes.
+UNDECODABLE = (OSError, SyntaxError, ValueError, TypeError, EOFError, struct.error, Image.DecompressionBombError)
+
+
+class CorruptImage(Refused):
+    """A file that is there and can be read, but whose content is not an image or is damaged."""
 
 
 @dataclass(frozen=True)
@@ -40,15 +47,14 @@ def pixel_type(path: Path) -> str:
     """The file's pixel type as Pillow names it (``RGB``, ``L``, ``RGBA``, ``P``, ``I;16``); only its head is read.
 
     Raises:
-        Refused: no such file, or not an image.
+        Refused: no such file.
+        CorruptImage: not an image.
     """
     try:
         with Image.open(path) as opened:
             return opened.mode
-    except FileNotFoundError:
-        raise Refused(f"{path}: there is no such image file.") from None
-    except OSError as error:
-        raise Refused(f"{path}: cannot be read as an image ({error}). Replace or remove the file.") from error
+    except UNDECODABLE as error:
+        raise _refusal(path, error) from error
 
 
 def read(path: Path, notes: list[str] | None = None) -> UInt8[ndarray, "height width 3"]:
@@ -62,7 +68,8 @@ def read(path: Path, notes: list[str] | None = None) -> UInt8[ndarray, "height w
         notes: where a sentence is added for each such conversion.
 
     Raises:
-        Refused: no such file, not an image, truncated, or of a pixel type that has no 8-bit meaning.
+        Refused: no such file, or one that the system does not let us read.
+        CorruptImage: not an image, truncated, or of a pixel type that has no 8-bit meaning.
     """
     said: list[str] = []
     try:
@@ -70,10 +77,8 @@ def read(path: Path, notes: list[str] | None = None) -> UInt8[ndarray, "height w
             turned = opened.getexif().get(ORIENTATION, 1) != 1
             image = ImageOps.exif_transpose(opened) if turned else opened
             pixels = _rgb(image, said)
-    except FileNotFoundError:
-        raise Refused(f"{path}: there is no such image file.") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise Refused(f"{path}: cannot be read as an image ({error}). Replace or remove the file.") from error
+    except UNDECODABLE as error:
+        raise _refusal(path, error) from error
     if turned:
         said.insert(0, "turned upright by its EXIF orientation")
     if notes is not None:
@@ -99,20 +104,28 @@ def _rgb(image: Image.Image, said: list[str]) -> UInt8[ndarray, "height width 3"
     return np.array(image.convert("RGB"))
 
 
+def _refusal(path: Path, error: Exception) -> Refused:
+    """A failure of the system (no such file, no permission, a lost disk) says nothing about the image."""
+    if isinstance(error, FileNotFoundError):
+        return Refused(f"{path}: there is no such image file.")
+    if isinstance(error, OSError) and error.errno is not None:
+        return Refused(f"{path}: cannot be opened ({error.strerror}). Check the disk and the permissions.")
+    return CorruptImage(f"{path}: cannot be read as an image ({error}). Replace or remove the file.")
+
+
 def size(path: Path) -> tuple[int, int]:
     """(height, width) as :func:`read` gives them, from the header only.
 
     Raises:
-        Refused: no such file or not an image.
+        Refused: no such file, or one that the system does not let us read.
+        CorruptImage: not an image.
     """
     try:
         with Image.open(path) as image:
             width, height = image.size
             sideways = image.getexif().get(ORIENTATION, 1) >= 5
-    except FileNotFoundError:
-        raise Refused(f"{path}: there is no such image file.") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise Refused(f"{path}: cannot be read as an image ({error}). Replace or remove the file.") from error
+    except UNDECODABLE as error:
+        raise _refusal(path, error) from error
     return (width, height) if sideways else (height, width)
 
 
@@ -129,8 +142,8 @@ def list_images(folder: Path) -> tuple[NamedImage, ...]:
     files = [f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES and f.is_file() and not f.name.startswith(".")]
     if not files:
         raise Refused(f"{folder}: holds no image; wanted files ending in {', '.join(SUFFIXES)}.")
-    stems = [f.stem for f in files]
-    images = [NamedImage(f.name if stems.count(f.stem) > 1 else f.stem, f) for f in files]
+    stems = Counter(f.stem for f in files)
+    images = [NamedImage(f.name if stems[f.stem] > 1 else f.stem, f) for f in files]
     return tuple(sorted(images, key=lambda image: natural(image.path.name)))
 
 

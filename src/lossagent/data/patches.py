@@ -6,36 +6,23 @@ any number of threads, and in every arm of a comparison that shares the seed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 import numpy as np
-import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from numpy import ndarray
-from torch import Tensor
 
+from lossagent.data.batches import Batch, Sample, collate, sample_indices
+from lossagent.data.damage import Damage
 from lossagent.data.degradations.base import Degradation
-from lossagent.data.images import ImageCache, NamedImage, size
+from lossagent.data.degradations.named import for_image
+from lossagent.data.images import CorruptImage, ImageCache, NamedImage, size
 from lossagent.data.sources import check_pair
 from lossagent.errors import Refused
 
-SLOT_BITS, ITERATION_BITS, WINDOW_BITS = 12, 28, 24
-
-
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """Pairs for one iteration.
-
-    Attributes:
-        lq: low-quality RGB in [0, 1], float32, on the CPU.
-        hq: ground truth of ``scale`` times the sides.
-        names: the photograph that each pair comes from.
-    """
-
-    lq: Float[Tensor, "batch 3 height width"]
-    hq: Float[Tensor, "batch 3 rows columns"]
-    names: tuple[str, ...]
+SHARPENING_REACH = 25
+"""Half of the blur of unsharp masking, pixels. Its mask is blurred too, so that values near a crop's border may be off
+by a level from the whole's (two in a thousand are); Real-ESRGAN sharpens crops without any margin."""
 
 
 class PatchSampler:
@@ -51,10 +38,14 @@ class PatchSampler:
             the sampling grid varies. Without it, or with ready-made pairs, crops lie on the grid of the whole image.
         lq: ready-made low-quality images, in the order of ``images``.
         cache: where decoded photographs are kept; by default 2 GiB of its own.
+        sharpen: samples carry the unsharp-masked ground truth as well.
+        max_damaged: share of the images that may turn out to be damaged. Such images are left out and told in
+            :meth:`notices`; where one is drawn the sample draws again from its own stream.
 
     Raises:
-        Refused: no images, an image too small for the patch, a degradation of another scale, pairs that do not match,
-            or both or neither of ``degradation`` and ``lq``.
+        Refused: no images, an image too small for the patch, a degradation of another scale or that lacks an image,
+            pairs that do not match, or both or neither of ``degradation`` and ``lq``.
+        Failed: more images than allowed have no readable header.
     """
 
     def __init__(
@@ -67,6 +58,8 @@ class PatchSampler:
         jitter: bool = True,
         lq: Sequence[NamedImage] | None = None,
         cache: ImageCache | None = None,
+        sharpen: bool = False,
+        max_damaged: float = 0.01,
     ) -> None:
         if not images:
             raise Refused("images must hold at least one photograph; found none.")
@@ -81,75 +74,91 @@ class PatchSampler:
         self.degradation = degradation
         self.jitter = jitter and lq is None
         self.cache = cache if cache is not None else ImageCache(2 << 30)
-        self._check_sizes()
+        self.sharpen = sharpen
+        self._sharp = _sharpener() if sharpen else None
+        self._damage = Damage(len(self.images), max_damaged)
+        self._check_images()
 
-    def _check_sizes(self) -> None:
+    def _check_images(self) -> None:
         if self.lq is not None and len(self.lq) != len(self.images):
             raise Refused(f"lq must give one image for each of {len(self.images)}; found {len(self.lq)}.")
-        need = self.patch * self.scale
         for number, image in enumerate(self.images):
-            height, width = size(image.path)
-            if min(height, width) < need:
-                raise Refused(
-                    f"{image.path}: {height} x {width} pixels, but patch {self.patch} at scale {self.scale} needs "
-                    f"{need} x {need}. Take a smaller patch or leave the image out."
-                )
-            if self.lq is not None:
-                check_pair(image, self.lq[number], self.scale)
+            if self.degradation is not None:
+                for_image(self.degradation, image)
+            try:
+                self._check_size(number)
+            except CorruptImage as error:
+                self._damage.add(number, error)
 
-    def sample(self, index: int) -> tuple[UInt8[ndarray, "low low 3"], UInt8[ndarray, "high high 3"], str]:
-        """The pair of a given index: low-quality crop, ground truth crop, name of the photograph.
+    def _check_size(self, number: int) -> None:
+        image, need = self.images[number], self.patch * self.scale
+        height, width = size(image.path)
+        if min(height, width) < need:
+            raise Refused(
+                f"{image.path}: {height} x {width} pixels, but patch {self.patch} at scale {self.scale} needs "
+                f"{need} x {need}. Take a smaller patch or leave the image out."
+            )
+        if self.lq is not None:
+            check_pair(image, self.lq[number], self.scale)
+
+    def sample(self, index: int) -> Sample:
+        """The pair of a given index.
 
         Args:
             index: 0 to 2**64 - 1.
+
+        Raises:
+            Failed: more images than allowed turned out to be damaged.
         """
         # Philox is counter-based: every (seed, index) is a stream of its own [Salmon et al., SC 2011].
         rng = np.random.Generator(np.random.Philox(key=np.array([self.seed, index], dtype=np.uint64)))
-        number = int(rng.integers(len(self.images)))
-        image = self.images[number]
-        hq = self.cache.pixels(image)
-        height, width = hq.shape[:2]
-        phase = 0, 0
+        number, whole, low_whole = self._drawn(rng)
+        hq, phase = whole, (0, 0)
         if self.jitter:
-            spare = [min(self.scale, side - self.patch * self.scale + 1) for side in (height, width)]
+            spare = [min(self.scale, side - self.patch * self.scale + 1) for side in whole.shape[:2]]
             phase = int(rng.integers(spare[0])), int(rng.integers(spare[1]))
-            hq = hq[phase[0] :, phase[1] :]
+            hq = whole[phase[0] :, phase[1] :]
         room = [side // self.scale - self.patch + 1 for side in hq.shape[:2]]
         top, left = int(rng.integers(room[0])), int(rng.integers(room[1]))
         turn = int(rng.integers(8))
         if self.degradation is not None:
-            low = self.degradation.patch(hq, top, left, self.patch, rng)
+            low = for_image(self.degradation, self.images[number]).patch(hq, top, left, self.patch, rng)
         else:
-            assert self.lq is not None
-            low = self.cache.pixels(self.lq[number])[top : top + self.patch, left : left + self.patch]
+            assert low_whole is not None
+            low = low_whole[top : top + self.patch, left : left + self.patch]
         span, row, column = self.patch * self.scale, top * self.scale, left * self.scale
         high = hq[row : row + span, column : column + span]
-        return turned(low, turn), turned(high, turn), image.name
+        sharp = None
+        if self._sharp is not None:
+            sharp = turned(_crop_of(self._sharp, whole, row + phase[0], column + phase[1], span), turn)
+        return Sample(turned(low, turn), turned(high, turn), self.images[number].name, sharp)
 
-    def batch(self, window: int, iteration: int, batch_size: int) -> Batch:
-        """The pairs of one iteration; no two (window, iteration, slot) share an index.
+    def _drawn(
+        self, rng: np.random.Generator
+    ) -> tuple[int, UInt8[ndarray, "height width 3"], UInt8[ndarray, "rows columns 3"] | None]:
+        """A whole image at random: its number, its pixels and its ready-made input."""
+        while True:
+            number = int(rng.integers(len(self.images)))
+            if number in self._damage:
+                continue
+            try:
+                low = self.cache.pixels(self.lq[number]) if self.lq is not None else None
+                return number, self.cache.pixels(self.images[number]), low
+            except CorruptImage as error:
+                self._damage.add(number, error)
 
-        Args:
-            window: which stretch of training, e.g. the number of the stage; below 2**24.
-            iteration: counted within the window; below 2**28.
-            batch_size: at most 2**12.
+    def batch(self, window: int, iteration: int, batch_size: int, first: int = 0, count: int | None = None) -> Batch:
+        """The pairs of one iteration, or a rank's share of them; see :func:`sample_indices` for the arguments.
 
         Raises:
-            Refused: numbers outside these.
+            Refused: numbers outside their ranges.
+            Failed: more images than allowed turned out to be damaged.
         """
-        limits = (window, WINDOW_BITS), (iteration, ITERATION_BITS), (batch_size - 1, SLOT_BITS)
-        if any(not 0 <= value < 1 << bits for value, bits in limits):
-            raise Refused(
-                f"window, iteration, batch_size must lie within 0..2**{WINDOW_BITS}-1, 0..2**{ITERATION_BITS}-1, "
-                f"1..2**{SLOT_BITS}; found {window}, {iteration}, {batch_size}."
-            )
-        first = (window << ITERATION_BITS | iteration) << SLOT_BITS
-        pairs = [self.sample(first | slot) for slot in range(batch_size)]
-        return Batch(
-            lq=_tensor([low for low, _, _ in pairs]),
-            hq=_tensor([high for _, high, _ in pairs]),
-            names=tuple(name for _, _, name in pairs),
-        )
+        return collate([self.sample(index) for index in sample_indices(window, iteration, batch_size, first, count)])
+
+    def notices(self) -> tuple[str, ...]:
+        """Sentences for the reader since the last call: images that were left out."""
+        return self._damage.notices()
 
 
 def turned(image: UInt8[ndarray, "height width channels"], turn: int) -> UInt8[ndarray, "rows columns channels"]:
@@ -157,6 +166,19 @@ def turned(image: UInt8[ndarray, "height width channels"], turn: int) -> UInt8[n
     return np.rot90(image[:, ::-1] if turn >= 4 else image, turn % 4)
 
 
-def _tensor(images: Sequence[UInt8[ndarray, "side side 3"]]) -> Float[Tensor, "batch 3 side side"]:
-    stacked = np.ascontiguousarray(np.stack(images).transpose(0, 3, 1, 2))
-    return torch.from_numpy(stacked).float().div_(255)
+Sharpen = Callable[[UInt8[ndarray, "height width 3"]], UInt8[ndarray, "height width 3"]]
+
+
+def _sharpener() -> Sharpen:
+    from lossagent.data.degradations.sharpening import usm_sharpen
+
+    return usm_sharpen
+
+
+def _crop_of(
+    sharpen: Sharpen, image: UInt8[ndarray, "height width 3"], row: int, column: int, span: int
+) -> UInt8[ndarray, "{span} {span} 3"]:
+    """``sharpen(image)[row:row + span, column:column + span]`` from the pixels around it."""
+    top, left = max(row - SHARPENING_REACH, 0), max(column - SHARPENING_REACH, 0)
+    around = image[top : row + span + SHARPENING_REACH, left : column + span + SHARPENING_REACH]
+    return sharpen(around)[row - top : row - top + span, column - left : column - left + span]

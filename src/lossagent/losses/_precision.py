@@ -11,6 +11,11 @@ def wide(values: Tensor) -> Tensor:
     return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values
 
 
+def without_autocast(values: Tensor) -> torch.autocast:
+    """A context in which convolutions and matrix products keep the precision of their inputs."""
+    return torch.autocast(values.device.type, enabled=False)
+
+
 def per_image_mean(values: Tensor) -> Tensor:
     """[B, ...] -> [B]: mean over all that belongs to an image."""
     return values.flatten(1).mean(dim=1)

@@ -2,44 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from lossagent.errors import UnknownName
 from lossagent.losses._precision import wide
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A GAN criterion on logits.
-
-    Attributes:
-        restorer: logits of restored images -> what the restorer minimises.
-        discriminator: logits of restored images, logits of targets -> what the discriminator minimises.
-    """
-
-    restorer: Callable[[Tensor], Tensor]
-    discriminator: Callable[[Tensor, Tensor], Tensor]
-
-
-def _says(logits: Tensor, real: bool) -> Tensor:
-    """Binary cross-entropy of logits with one label everywhere, over all patches."""
-    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, float(real)))
-
-
-KINDS: Mapping[str, Kind] = {
-    # The non-saturating game of [Goodfellow et al., NeurIPS 2014, arXiv 1406.2661].
-    "vanilla": Kind(
-        restorer=lambda restored: _says(restored, real=True),
-        discriminator=lambda restored, target: _says(target, real=True) + _says(restored, real=False),
-    ),
-}
+from lossagent.losses.gan_kinds import KINDS
 
 
 class Adversarial(nn.Module):
@@ -47,11 +19,15 @@ class Adversarial(nn.Module):
 
     The gradient goes through the discriminator to the restored images; the discriminator's own parameters get none from
     this call, and no weight of the restorer's composite multiplies :meth:`discriminator_loss`. That is the *sum* of its
-    two terms, target and restored, as in BasicSR, KAIR and Real-ESRGAN, not their half.
+    two terms, target and restored, as in BasicSR, KAIR and Real-ESRGAN, not their half; ``ragan`` alone takes halves.
+
+    Targets and restored images are judged apart, targets first: the order in which batch norms and spectral norms of
+    the discriminator move.
 
     Args:
         discriminator: images [B, 3, H, W] -> logits of any spatial shape.
-        kind: a name of :data:`KINDS`.
+        kind: a name of :data:`~lossagent.losses.gan_kinds.KINDS`: ``vanilla``, ``lsgan``, ``hinge``, ``ragan`` or
+            ``wgan-softplus``.
 
     Raises:
         UnknownName: another kind.
@@ -69,17 +45,26 @@ class Adversarial(nn.Module):
         restored: Float[Tensor, "batch channels height width"],
         target: Float[Tensor, "batch channels height width"],
     ) -> Float[Tensor, ""]:
-        """>= 0; log 2 where the discriminator cannot tell. The target is not looked at."""
-        del target
+        """>= 0, except with ``hinge``; log 2 where a ``vanilla``, ``ragan`` or ``wgan-softplus`` discriminator cannot
+        tell. The target is judged by ``ragan`` alone, without a gradient.
+        """
+        kind = KINDS[self.kind]
         with _frozen(self.discriminator):
-            return KINDS[self.kind].restorer(wide(self.discriminator(restored)))
+            if not kind.relative:
+                fake = wide(self.discriminator(restored))
+                return kind.restorer(fake, fake)
+            with torch.no_grad():
+                real = wide(self.discriminator(target))
+            return kind.restorer(wide(self.discriminator(restored)), real)
 
     def discriminator_loss(
         self,
         restored: Float[Tensor, "batch channels height width"],
         target: Float[Tensor, "batch channels height width"],
     ) -> Float[Tensor, ""]:
-        """>= 0; 2 log 2 where it cannot tell. The two batches are judged apart, targets first."""
+        """>= 0; where it cannot tell, 2 log 2 with ``vanilla`` and ``wgan-softplus``, log 2 with ``ragan``. The two
+        batches are judged apart, targets first.
+        """
         real = wide(self.discriminator(target))
         fake = wide(self.discriminator(restored.detach()))
         return KINDS[self.kind].discriminator(fake, real)

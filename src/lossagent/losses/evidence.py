@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from lossagent.errors import Refused
+from lossagent.losses._ranks import one_rank
+from lossagent.losses.base import Example
 from lossagent.losses.repository import LossRepository
 from lossagent.records import Evidence
 
@@ -17,13 +19,14 @@ SEED = 0
 """Of what a network or loss may draw while it is measured."""
 
 
-def evidence(network: nn.Module, repository: LossRepository, batches: Sequence[tuple[Tensor, Tensor]]) -> Evidence:
-    """Raw values and gradients of every loss, those that are off included; means over the batches.
+def evidence(network: nn.Module, repository: LossRepository, examples: Sequence[Example]) -> Evidence:
+    """Raw values and gradients of every loss, those that are off included; means over the examples.
 
     Image-side norms are Euclidean norms of dL_m/d(restored) over a whole batch; since losses are means over the batch,
     they are comparable between losses, and between runs of one batch size and patch. Layer norms are those of
     dL_m/d(weight of the last layer), see :func:`last_layer`; they are left out where no gradient reaches the output.
-    A loss whose gradient does not reach the restored images has norm 0.
+    A loss whose gradient does not reach the restored images has norm 0. Each process measures for itself: means that
+    losses take over all ranks are here those of the example.
 
     Networks and losses are in evaluation mode meanwhile; parameters, their gradients, buffers, training flags and
     torch's generators (CPU and CUDA) are afterwards what they were.
@@ -31,18 +34,16 @@ def evidence(network: nn.Module, repository: LossRepository, batches: Sequence[t
     Args:
         network: the restorer.
         repository: the losses.
-        batches: pairs (input, target) on the device of the network; fixed ones, for values that can be compared.
+        examples: batches on the device of the network; fixed ones, for values that can be compared.
 
     Raises:
-        Refused: no batches, or a network without a weight.
+        Refused: no examples, a network without a weight, or no average where a loss needs it.
     """
-    if not batches:
-        raise Refused("batches must hold at least one pair of input and target; found none.")
+    if not examples:
+        raise Refused("examples must hold at least one batch of input and target; found none.")
     weight = last_layer(network)
-    found: list[Evidence] = []
-    with _untouched(network, repository, weight), torch.enable_grad():
-        for source, target in batches:
-            found.append(_of_batch(network, repository, weight, source, target))
+    with _untouched(network, repository, weight), torch.enable_grad(), one_rank():
+        found = [_of_example(network, repository, weight, example) for example in examples]
     return Evidence(
         raw=_mean([e.raw for e in found]),
         image_norms=_mean([e.image_norms for e in found]),
@@ -67,16 +68,15 @@ def last_layer(network: nn.Module) -> Tensor:
     return weights[-1]
 
 
-def _of_batch(
-    network: nn.Module, repository: LossRepository, weight: Tensor, source: Tensor, target: Tensor
-) -> Evidence:
-    restored: Tensor = network(source)
+def _of_example(network: nn.Module, repository: LossRepository, weight: Tensor, example: Example) -> Evidence:
+    restored: Tensor = network(example.degraded)
+    take = repository.measuring(example.target, example.sharpened, example.average)
     raw: dict[str, float] = {}
     gradients: dict[str, Tensor] = {}
     layer: dict[str, float] = {}
-    for name, loss in repository.losses.items():
+    for name in repository.names:
         leaf = restored.detach().requires_grad_()
-        value = loss(leaf, target)
+        value = take(name, leaf)
         raw[name] = float(value.detach())
         gradient = gradients[name] = _gradient(value, leaf, None)
         if restored.requires_grad:

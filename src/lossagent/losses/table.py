@@ -12,10 +12,18 @@ from lossagent.errors import Refused, UnknownName
 from lossagent.losses.adversarial import Adversarial
 from lossagent.losses.base import Loss
 from lossagent.losses.charbonnier import Charbonnier
+from lossagent.losses.dists import DISTS
+from lossagent.losses.edge import Edge
+from lossagent.losses.fft import FFT
+from lossagent.losses.focal_frequency import FocalFrequency
 from lossagent.losses.l1 import L1
+from lossagent.losses.ldl import LDL
 from lossagent.losses.lpips import LPIPS, LPIPSBackbone
+from lossagent.losses.ms_ssim import MSSSIM
 from lossagent.losses.mse import MSE
 from lossagent.losses.perceptual import Perceptual
+from lossagent.losses.ssim import SSIM
+from lossagent.losses.total_variation import TotalVariation
 from lossagent.restorers.backbones import BackboneWeights
 
 
@@ -25,10 +33,12 @@ class LossOptions:
 
     Attributes:
         backbone: feature network of ``perceptual`` and ``lpips``; ``None`` for their usual one.
-        weights: ``pretrained`` or ``random`` weights of the backbone.
+        weights: ``pretrained`` or ``random`` weights of the backbone of ``perceptual``, ``lpips`` and ``dists``.
         layers: layer -> weight of ``perceptual``; ``None`` for the usual ones.
         adversarial: criterion of ``adversarial``.
         discriminator: the opponent of ``adversarial``.
+        isotropic: whether ``tv`` takes the length of the gradient in place of the sum of its parts.
+        refine: whether the map of ``ldl`` is refined by the averaged restorer's output, which it then needs.
     """
 
     backbone: str | None = None
@@ -36,6 +46,8 @@ class LossOptions:
     layers: Mapping[str, float] | None = None
     adversarial: str = "vanilla"
     discriminator: nn.Module | None = None
+    isotropic: bool = False
+    refine: bool = True
 
 
 @dataclass(frozen=True)
@@ -126,6 +138,31 @@ LOSSES = LossTable(
         "charbonnier": LossKind(
             lambda _: Charbonnier(), frozenset(), "pixel fidelity like L1; raises PSNR, smooths texture"
         ),
+        "ssim": LossKind(
+            lambda _: SSIM(), frozenset(), "local structure and contrast; crisper edges than L1, colours may drift"
+        ),
+        "ms-ssim": LossKind(
+            lambda _: MSSSIM(),
+            frozenset(),
+            "structure at five scales; keeps contrast, colours may drift",
+        ),
+        "tv": LossKind(
+            lambda options: TotalVariation(options.isotropic),
+            frozenset({"isotropic"}),
+            "penalises change between neighbours; removes noise and ringing, too much flattens texture",
+        ),
+        "fft": LossKind(lambda _: FFT(), frozenset(), "same spectrum; restores high frequencies and sharpness"),
+        "focal-frequency": LossKind(
+            lambda _: FocalFrequency(), frozenset(), "same spectrum, worst frequencies most; removes periodic artefacts"
+        ),
+        "edge": LossKind(
+            lambda _: Edge(), frozenset(), "same fine edges; sharper contours and texture, colours matter little"
+        ),
+        "ldl": LossKind(
+            lambda options: LDL(options.refine),
+            frozenset({"refine"}),
+            "holds back artefacts of adversarial training; cleaner, too much smooths texture",
+        ),
         "perceptual": LossKind(
             _perceptual,
             frozenset({"backbone", "weights", "layers"}),
@@ -135,6 +172,11 @@ LOSSES = LossTable(
             _lpips,
             frozenset({"backbone", "weights"}),
             "likeness as people judge it; sharper and more natural, too much makes patterns",
+        ),
+        "dists": LossKind(
+            lambda options: DISTS(options.weights),
+            frozenset({"weights"}),
+            "likeness of texture rather than of pixels; richer texture, details need not lie where they were",
         ),
         "adversarial": LossKind(
             _adversarial,

@@ -40,13 +40,20 @@ def ssim(
     reference = check_pair(restored, reference, "ssim")
     x = grey_levels(crop_border(restored, border, smallest=WINDOW), space)
     y = grey_levels(crop_border(reference, border, smallest=WINDOW), space)
+    luminance, contrast = similarity(x, y)
+    return scores(torch.mean(luminance * contrast, dim=(1, 2, 3)))
+
+
+def similarity(
+    x: Float[Tensor, "batch channels height width"], y: Float[Tensor, "batch channels height width"]
+) -> tuple[Float[Tensor, "batch channels lower narrower"], Float[Tensor, "batch channels lower narrower"]]:
+    """The luminance term, eq. (6), and contrast times structure, eqs. (9) and (10), of grey levels at each pixel."""
     taps = gaussian_taps(WINDOW, SIGMA)
     mean_x, mean_y, square_x, square_y, product = (filter_valid(image, taps) for image in (x, y, x * x, y * y, x * y))
     means = mean_x * mean_y
     energy = mean_x.square() + mean_y.square()
-    similarity = (2 * means + C1) * (2 * (product - means) + C2)
-    similarity = similarity / ((energy + C1) * (square_x + square_y - energy + C2))
-    return scores(torch.mean(similarity, dim=(1, 2, 3)))
+    luminance = (2 * means + C1) / (energy + C1)
+    return luminance, (2 * (product - means) + C2) / (square_x + square_y - energy + C2)
 
 
 class SSIM:

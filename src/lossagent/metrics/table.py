@@ -11,8 +11,10 @@ from lossagent.errors import Refused, UnknownName
 from lossagent.metrics.base import Metric
 from lossagent.metrics.colour import Space
 from lossagent.metrics.consistency import Drift, LRConsistency
+from lossagent.metrics.dists import DISTSMetric
 from lossagent.metrics.lattice import LatticePeak
 from lossagent.metrics.lpips import Backbone, LPIPSMetric, LPIPSWeights
+from lossagent.metrics.ms_ssim import MSSSIM
 from lossagent.metrics.niqe import NIQE
 from lossagent.metrics.psnr import PSNR
 from lossagent.metrics.shifted import ShiftedPerceptual
@@ -29,7 +31,7 @@ class MetricOptions:
     """What a metric can be asked with; one that a metric does not have is refused, never ignored.
 
     Attributes:
-        space: ``"rgb"`` or ``"y"`` for psnr and ssim; ``None`` as the name says.
+        space: ``"rgb"`` or ``"y"`` for psnr, ssim and ms_ssim; ``None`` as the name says.
         border: pixels left out on each side, >= 0.
         backbone: network inside a perceptual distance; ``None`` as the name says.
         weights: ``"pretrained"`` or ``"random"`` for perceptual distances; ``None`` is ``"pretrained"``.
@@ -81,6 +83,16 @@ def _ssim_y(options: MetricOptions) -> Metric:
     return SSIM(_fixed(options.space, "y", "ssim_y", "space"), options.border)
 
 
+def _ms_ssim(options: MetricOptions) -> Metric:
+    options.only("ms_ssim", frozenset({"space", "border"}))
+    return MSSSIM(options.space or "rgb", options.border)
+
+
+def _ms_ssim_y(options: MetricOptions) -> Metric:
+    options.only("ms_ssim_y", frozenset({"space", "border"}))
+    return MSSSIM(_fixed(options.space, "y", "ms_ssim_y", "space"), options.border)
+
+
 def _niqe(options: MetricOptions) -> Metric:
     return NIQE("limited", options.only("niqe", frozenset({"border"})).border)
 
@@ -98,6 +110,11 @@ def _lpips(backbone: Backbone) -> Factory:
         return LPIPSMetric(chosen, options.weights or "pretrained", options.border)
 
     return make
+
+
+def _dists(options: MetricOptions) -> Metric:
+    options.only("dists", frozenset({"border", "weights"}))
+    return DISTSMetric(options.weights or "pretrained", options.border)
 
 
 def _shifted_lpips(options: MetricOptions) -> Metric:
@@ -133,11 +150,14 @@ METRICS: Mapping[str, Factory] = MappingProxyType(
         "psnr_y": _psnr_y,
         "ssim": _ssim,
         "ssim_y": _ssim_y,
+        "ms_ssim": _ms_ssim,
+        "ms_ssim_y": _ms_ssim_y,
         "niqe": _niqe,
         "niqe_yiq": _niqe_yiq,
         "lpips-alex": _lpips("alex"),
         "lpips-squeeze": _lpips("squeeze"),
         "lpips-vgg": _lpips("vgg"),
+        "dists": _dists,
         "shifted-lpips": _shifted_lpips,
         "lattice": _lattice,
         "lattice8": _lattice8,

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lossagent.report.naming import MetricInfo
-from lossagent.report.numbers import mean, paired, plain, signed
+from lossagent.report.numbers import Conditions, mean, paired, plain, signed
 from lossagent.report.reading import EvaluatedRow, EvaluatedSet, RunData
-from lossagent.report.tables import CONTROL, GROUND_TRUTH, by_purpose, sets_of
+from lossagent.report.sets import CONTROL, GROUND_TRUTH, by_purpose, sets_of
 
 Level = Literal["alarm", "caution", "unknown", "clear"]
 GRAVITY: tuple[Level, ...] = ("alarm", "caution", "unknown", "clear")
@@ -62,15 +62,17 @@ def _checks(one: EvaluatedSet, metrics: Mapping[str, MetricInfo]) -> Iterator[_C
         return
     for metric in metrics.values():
         if metric.objective:
-            yield from _ceiling(one.rows.get(GROUND_TRUTH), chosen, metric)
-            yield from _control(one.rows.get(CONTROL), start, chosen, metric)
+            yield from _ceiling(one.rows.get(GROUND_TRUTH), chosen, metric, one.conditions)
+            yield from _control(one.rows.get(CONTROL), start, chosen, metric, one.conditions)
         elif metric.direction is not None:
-            yield from _guard(start, chosen, metric)
+            yield from _guard(start, chosen, metric, one.conditions)
 
 
-def _ceiling(truth: EvaluatedRow | None, chosen: EvaluatedRow, metric: MetricInfo) -> Iterator[_Check]:
-    ours = mean(chosen.scores.get(metric.name, {}))
-    top = mean(truth.scores.get(metric.name, {})) if truth is not None else None
+def _ceiling(
+    truth: EvaluatedRow | None, chosen: EvaluatedRow, metric: MetricInfo, conditions: Conditions
+) -> Iterator[_Check]:
+    ours = mean(chosen.scores.get(metric.name, {}), conditions)
+    top = mean(truth.scores.get(metric.name, {}), conditions) if truth is not None else None
     if ours is None or not metric.ceiling:
         return
     if top is None:
@@ -89,13 +91,17 @@ def _ceiling(truth: EvaluatedRow | None, chosen: EvaluatedRow, metric: MetricInf
 
 
 def _control(
-    control: EvaluatedRow | None, start: EvaluatedRow, chosen: EvaluatedRow, metric: MetricInfo
+    control: EvaluatedRow | None,
+    start: EvaluatedRow,
+    chosen: EvaluatedRow,
+    metric: MetricInfo,
+    conditions: Conditions,
 ) -> Iterator[_Check]:
     if control is None:
         return
     base = start.scores.get(metric.name, {})
-    noise = paired(control.scores.get(metric.name, {}), base, interval=False)
-    ours = paired(chosen.scores.get(metric.name, {}), base, interval=False)
+    noise = paired(control.scores.get(metric.name, {}), base, conditions, interval=False)
+    ours = paired(chosen.scores.get(metric.name, {}), base, conditions, interval=False)
     if noise is None or ours is None:
         return
     places = metric.places(noise.mean)
@@ -110,10 +116,10 @@ def _control(
         yield _Check("clear", f"Blurred noise alone does not reach this {metric.name}.", figures)
 
 
-def _guard(start: EvaluatedRow, chosen: EvaluatedRow, metric: MetricInfo) -> Iterator[_Check]:
+def _guard(start: EvaluatedRow, chosen: EvaluatedRow, metric: MetricInfo, conditions: Conditions) -> Iterator[_Check]:
     before, after = start.scores.get(metric.name, {}), chosen.scores.get(metric.name, {})
-    change = paired(after, before, interval=False)
-    was, now = mean(before), mean(after)
+    change = paired(after, before, conditions, interval=False)
+    was, now = mean(before, conditions), mean(after, conditions)
     if change is None or was is None or now is None:
         return
     places = metric.places(was)

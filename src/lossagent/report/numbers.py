@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from lossagent.feedback import Direction, Feedback
 from lossagent.noise import paired_change
 
 RESAMPLES = 4000
 Scores = Mapping[str, float | None]
+Conditions = Mapping[str, str]
+"""Image -> condition; images without one share one."""
+NONE: Conditions = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -37,10 +41,9 @@ class Difference:
         return "gain" if (self.low > 0) == (direction == "higher") else "setback"
 
 
-def mean(scores: Scores) -> float | None:
-    """Mean over the images that have a finite score; ``None`` if none has."""
-    values = [v for v in scores.values() if v is not None and math.isfinite(v)]
-    return sum(values) / len(values) if values else None
+def mean(scores: Scores, conditions: Conditions = NONE) -> float | None:
+    """Mean over the images that have a finite score, within conditions, then over them; ``None`` if none has."""
+    return Feedback(scores={"score": dict(scores)}, conditions=dict(conditions)).mean("score")
 
 
 def infinite(scores: Scores) -> bool:
@@ -49,19 +52,22 @@ def infinite(scores: Scores) -> bool:
     return bool(values) and all(math.isinf(v) for v in values)
 
 
-def paired(scores: Scores, other: Scores, *, interval: bool = True, seed: int = 0) -> Difference | None:
+def paired(
+    scores: Scores, other: Scores, conditions: Conditions = NONE, *, interval: bool = True, seed: int = 0
+) -> Difference | None:
     """The paired difference of two rows of scores; ``None`` where they share no image.
 
     The interval is :func:`lossagent.noise.paired_change`'s: it says how the mean varies with the images, not
-    with the training seed.
+    with the training seed. Images are drawn again within each condition, so that each keeps its weight.
 
     Args:
         scores, other: image -> score.
+        conditions: differences are averaged within them, then over them.
         interval: whether an interval is wanted.
         seed: of the resampling; fixed, so that a report is the same when written again.
     """
     change = paired_change(
-        Feedback(scores={"score": dict(scores)}),
+        Feedback(scores={"score": dict(scores)}, conditions=dict(conditions)),
         Feedback(scores={"score": dict(other)}),
         "score",
         tolerance=None,

@@ -47,6 +47,7 @@ class EvaluatedSet(BaseModel):
         metrics: facts of each metric.
         rows: label -> scores.
         also_in: images that stand in another set too, where an overlap was declared.
+        conditions: image -> condition; means are taken within conditions, then over them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -55,6 +56,13 @@ class EvaluatedSet(BaseModel):
     metrics: dict[str, MetricFacts] = {}
     rows: dict[str, EvaluatedRow] = {}
     also_in: dict[str, str] = {}
+    conditions: dict[str, str] = {}
+
+    @property
+    def named_conditions(self) -> tuple[str, ...]:
+        """Its conditions in the order of the images; none where it has fewer than two."""
+        found = tuple(dict.fromkeys(self.conditions.get(image, "") for image in self.images))
+        return found if len(found) > 1 else ()
 
 
 class Evaluation(BaseModel):

@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from lossagent.report.degradations import synthetic_conditions
 from lossagent.report.naming import MetricInfo, fixed_run, is_fixed
-from lossagent.report.numbers import Difference, Scores, infinite, mean, paired, plain, signed
+from lossagent.report.numbers import NONE, Conditions, Difference, Scores, infinite, mean, paired, plain, signed
 from lossagent.report.palette import RunStyle
 from lossagent.report.reading import EvaluatedRow, EvaluatedSet, RunData
+from lossagent.report.sets import (
+    CONTROL,
+    GROUND_TRUTH,
+    OTHER_PURPOSE,
+    PURPOSES,
+    UNSHARED,
+    by_purpose,
+    row_at_depth,
+    sets_of,
+)
 from lossagent.report.timeline import timeline
 
-PURPOSES = {
-    "feedback": "the agent saw these",
-    "selection": "chose the checkpoint",
-}
-OTHER_PURPOSE = "never used for a choice"
-UNSHARED = ", without shared photographs"
-GROUND_TRUTH = "ground truth"
-CONTROL = "correlated-noise control"
+MISSING = "n/a"
 _OWN = ("start", "selected", "last")
 
 
@@ -67,8 +71,36 @@ class Row:
 
 
 @dataclass(frozen=True)
+class ConditionRow:
+    """A row of a condition table: a mean for each condition, then the mean of these means."""
+
+    label: str
+    colour: str | None
+    kind: str
+    values: tuple[str, ...]
+    reported: bool = False
+
+
+@dataclass(frozen=True)
+class ConditionTable:
+    """Means of one metric within each condition of a set.
+
+    Attributes:
+        conditions: (condition, number of its images).
+    """
+
+    metric: MetricInfo
+    conditions: tuple[tuple[str, int], ...]
+    rows: tuple[ConditionRow, ...]
+
+
+@dataclass(frozen=True)
 class SetTable:
-    """Scores on one image set."""
+    """Scores on one image set.
+
+    Attributes:
+        by_condition: one table a metric, where the set has conditions.
+    """
 
     name: str
     purpose: str
@@ -76,6 +108,7 @@ class SetTable:
     metrics: tuple[MetricInfo, ...]
     rows: tuple[Row, ...]
     interval: bool
+    by_condition: tuple[ConditionTable, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,58 +140,6 @@ def set_tables(
     return tuple(_table(name, runs, styles, metrics, intervals) for name in order)
 
 
-def by_purpose(name: str) -> tuple[int, str]:
-    """Sort key of sets: those never used for a choice first, the one that the agent saw last."""
-    return {"feedback": 2, "selection": 1}.get(name.removesuffix(UNSHARED), 0), name
-
-
-def sets_of(run: RunData) -> dict[str, EvaluatedSet]:
-    """The evaluated sets of a run; without an evaluation, the feedback scores it recorded itself."""
-    if run.evaluation is not None and run.evaluation.sets:
-        return _with_and_without(run.evaluation.sets)
-    rows = {
-        label: EvaluatedRow(state=s.id, depth=s.depth, scores=s.feedback.scores)
-        for label, s in (("start", run.trajectory.start), ("selected", run.selected), ("last", run.last))
-        if s.feedback is not None
-    }
-    if not rows:
-        return {}
-    images = dict.fromkeys(i for row in rows.values() for scores in row.scores.values() for i in scores)
-    return {"feedback": EvaluatedSet(images=tuple(images), rows=rows)}
-
-
-def _with_and_without(sets: Mapping[str, EvaluatedSet]) -> dict[str, EvaluatedSet]:
-    """Every set, and beside a set that shares photographs with another one the set without them."""
-    result: dict[str, EvaluatedSet] = {}
-    for name, one in sets.items():
-        result[name] = one
-        if one.also_in and set(one.images) - one.also_in.keys():
-            rows = {label: _without(row, one.also_in) for label, row in one.rows.items()}
-            images = tuple(i for i in one.images if i not in one.also_in)
-            result[name + UNSHARED] = EvaluatedSet(images=images, metrics=one.metrics, rows=rows)
-    return result
-
-
-def _without(row: EvaluatedRow, images: Container[str]) -> EvaluatedRow:
-    scores = {m: {i: v for i, v in s.items() if i not in images} for m, s in row.scores.items()}
-    return row.model_copy(update={"scores": scores})
-
-
-def row_at_depth(run: RunData, set_name: str, depth: int) -> EvaluatedRow | None:
-    """Scores of a run's state at a depth on its main path, if they were taken on that set."""
-    one = sets_of(run).get(set_name)
-    if one is None:
-        return None
-    for label, row in one.rows.items():
-        if row.depth == depth and label not in (GROUND_TRUTH, CONTROL):
-            return row
-    if set_name == "feedback":
-        for state in run.trajectory.path(run.last.id):
-            if state.depth == depth and state.feedback is not None:
-                return EvaluatedRow(state=state.id, depth=depth, scores=state.feedback.scores)
-    return None
-
-
 def _table(
     name: str,
     runs: Sequence[RunData],
@@ -169,19 +150,52 @@ def _table(
     sources = list(_sources(name, runs, styles))
     shown = tuple(m for m in metrics.values() if any(m.name in s.scores for s in sources))
     start = next((s.scores for s in sources if s.kind == "start"), None)
+    own = sets_of(runs[0]).get(name, EvaluatedSet())
     rows = tuple(
         Row(
             s.label,
             s.note,
             s.colour,
             s.kind,
-            tuple(_cell(s, m, start, intervals) for m in shown),
+            tuple(_cell(s, m, start, intervals, own.conditions) for m in shown),
             s.reported,
         )
         for s in sources
     )
+    drawn = synthetic_conditions(runs[0], name.removesuffix(UNSHARED))
     images = max((len(s.scores.get(m.name, {})) for s in sources for m in shown), default=0)
-    return SetTable(name, PURPOSES.get(name.removesuffix(UNSHARED), OTHER_PURPOSE), images, shown, rows, intervals)
+    return SetTable(
+        name,
+        PURPOSES.get(name.removesuffix(UNSHARED), OTHER_PURPOSE),
+        images,
+        shown,
+        rows,
+        intervals,
+        tuple(_by_condition(m, sources, own, drawn) for m in shown) if own.named_conditions else (),
+    )
+
+
+def _by_condition(
+    metric: MetricInfo, sources: Sequence[_Source], own: EvaluatedSet, drawn: Container[str]
+) -> ConditionTable:
+    """Means of one metric in each condition; those that are ``drawn`` are called synthetic."""
+    groups = {c: [i for i in own.images if own.conditions.get(i, "") == c] for c in own.named_conditions}
+    rows: list[ConditionRow] = []
+    for source in sources:
+        scores = source.scores.get(metric.name, {})
+        parts = [_shown({i: scores.get(i) for i in images}, metric, NONE) for images in groups.values()]
+        if any(part != MISSING for part in parts):
+            values = (*parts, _shown(scores, metric, own.conditions))
+            rows.append(ConditionRow(source.label, source.colour, source.kind, values, source.reported))
+    names = {c: f"{c} (synthetic)" if c in drawn and "synthetic" not in c else c or "no condition" for c in groups}
+    return ConditionTable(metric, tuple((names[c], len(images)) for c, images in groups.items()), tuple(rows))
+
+
+def _shown(scores: Scores, metric: MetricInfo, conditions: Conditions) -> str:
+    value = mean(scores, conditions)
+    if value is None:
+        return "∞" if infinite(scores) else MISSING
+    return plain(value, metric.places(value))
 
 
 def _sources(name: str, runs: Sequence[RunData], styles: Sequence[RunStyle]) -> Iterator[_Source]:
@@ -254,20 +268,25 @@ def _where(run: RunData, row: EvaluatedRow) -> str:
     return f"S{state.id}, depth {state.depth}, {cost}"
 
 
-def _cell(source: _Source, metric: MetricInfo, start: Mapping[str, Scores] | None, intervals: bool) -> Cell:
+def _cell(
+    source: _Source,
+    metric: MetricInfo,
+    start: Mapping[str, Scores] | None,
+    intervals: bool,
+    conditions: Conditions,
+) -> Cell:
     scores = source.scores.get(metric.name, {})
-    value = mean(scores)
-    if value is None:
-        return Cell("∞" if infinite(scores) else "n/a")
-    text = plain(value, metric.places(value))
+    text = _shown(scores, metric, conditions)
+    if mean(scores, conditions) is None:
+        return Cell(text)
     if source.kind not in ("fixed", "agent", "control") or start is None:
         return Cell(text)
     if source.kind == "control":  # what noise does is shown, and judged in no table
-        change = paired(scores, start.get(metric.name, {}), interval=False)
+        change = paired(scores, start.get(metric.name, {}), conditions, interval=False)
         return Cell(text, _text(change, metric, False) if change is not None else None)
 
     def versus(other: Mapping[str, Scores] | None) -> Versus | None:
-        difference = paired(scores, (other or {}).get(metric.name, {}), interval=intervals)
+        difference = paired(scores, (other or {}).get(metric.name, {}), conditions, interval=intervals)
         return _text(difference, metric, intervals) if difference is not None else None
 
     return Cell(text, versus(start), versus(source.against), versus(source.at_depth))

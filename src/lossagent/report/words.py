@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lossagent.report.degradations import degradation_words
 from lossagent.report.naming import agent_words, goal_targets
 from lossagent.report.numbers import compact
 from lossagent.report.reading import RunData, section
-from lossagent.report.tables import OTHER_PURPOSE, PURPOSES
+from lossagent.report.sets import OTHER_PURPOSE, PURPOSES
 from lossagent.report.timeline import timeline
 
 
@@ -31,6 +32,7 @@ def asked(run: RunData) -> tuple[Fact, ...]:
     facts.append(Fact("Budget", budget_words(run)))
     facts.append(Fact("Start", start_words(run)))
     facts.append(Fact("Images", images_words(run)))
+    facts.append(Fact("Degradation", degradation_words(run)))
     return tuple(f for f in facts if f.text or f.quoted)
 
 

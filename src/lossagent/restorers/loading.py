@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import pickle
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from lossagent.errors import DoesNotFit, Refused
+from lossagent.restorers.scales import scales
 
 WRAPPERS = ("params_ema", "params", "state_dict", "model")
 """Keys under which checkpoints keep their weights, the preferred one first; without any, the file is the weights."""
@@ -63,6 +65,11 @@ def load_state(path: Path, key: str | None = None) -> dict[str, Tensor]:
 
 
 def _read(path: Path) -> Mapping[str, object]:
+    if _is_program(path):
+        raise Refused(
+            f"weights {path} are a TorchScript program, which is not read because it is code. Save the state_dict of "
+            "the network instead."
+        )
     try:
         if path.suffix == ".safetensors":
             return dict(load_file(path))
@@ -78,6 +85,14 @@ def _read(path: Path) -> Mapping[str, object]:
     if not isinstance(content, Mapping):
         raise Refused(f"weights {path} must be a dictionary of tensors; found {type(content).__name__}.")
     return content
+
+
+def _is_program(path: Path) -> bool:
+    """Whether it is a TorchScript archive; those keep their constants in a file of their own."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(name.endswith("/constants.pkl") for name in archive.namelist())
 
 
 def load_into(network: nn.Module, path: Path, key: str | None = None) -> None:
@@ -133,9 +148,18 @@ def fit(network: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
         if found
     ]
     raise DoesNotFit(
-        f"weights {source} do not fit {type(network).__name__}: {'; '.join(parts)}. "
+        f"weights {source} do not fit {type(network).__name__}: {'; '.join(parts)}. {_scales(before, state)}"
         "Give the network the arguments that the weights were trained with."
     )
+
+
+def _scales(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
+    """A sentence for weights of another scale, else nothing."""
+    ours, theirs = scales(wanted), scales(found)
+    if not ours or not theirs or set(ours) & set(theirs):
+        return ""
+    looks, is_for = (" or ".join(f"x{scale}" for scale in group) for group in (theirs, ours))
+    return f"The file looks like a network for {looks}, and this one is for {is_for}. "
 
 
 def _some(names: Mapping[str, object] | list[str]) -> str:

@@ -12,12 +12,18 @@ from torch import nn
 from lossagent.errors import LossAgentError, Refused, UnknownName
 from lossagent.restorers.compact import CompactSR
 from lossagent.restorers.discriminators import PatchDiscriminator, UNetDiscriminator
+from lossagent.restorers.promptir import PromptIR
 from lossagent.restorers.swinir import SwinIR
+from lossagent.restorers.vgg_discriminator import VGGDiscriminator
 
-RESTORERS: dict[str, type[nn.Module]] = {"swinir": SwinIR, "compact": CompactSR}
+RESTORERS: dict[str, type[nn.Module]] = {"swinir": SwinIR, "compact": CompactSR, "promptir": PromptIR}
 """Restorers by the name an experiment asks for them."""
 
-DISCRIMINATORS: dict[str, type[nn.Module]] = {"unet": UNetDiscriminator, "patch": PatchDiscriminator}
+DISCRIMINATORS: dict[str, type[nn.Module]] = {
+    "unet": UNetDiscriminator,
+    "patch": PatchDiscriminator,
+    "vgg": VGGDiscriminator,
+}
 """Discriminators by the name an experiment asks for them."""
 
 

@@ -8,6 +8,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
 
+from lossagent.errors import Interrupted
+
 
 class Stop:
     """A request to stop, set by a signal.
@@ -28,6 +30,21 @@ class Stop:
         """Signals interrupt again; does nothing about one that was held back."""
         self._held = False
 
+    @contextmanager
+    def held(self) -> Generator[None]:
+        """Holds the first signal back inside the block, and interrupts after it.
+
+        Raises:
+            Interrupted: a signal came, and signals were not held before.
+        """
+        before, self._held = self._held, True
+        try:
+            yield
+        finally:
+            self._held = before
+        if self.requested and not before:
+            raise Interrupted("stopped; everything finished is saved.")
+
     def _handle(self, number: int, frame: FrameType | None) -> None:
         del frame
         again, self.requested = self.requested, True
@@ -46,3 +63,17 @@ class Stop:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+@contextmanager
+def ending_alike(several: bool) -> Generator[None]:
+    """Lets a process of several that fails inside the block end with its own exit status.
+
+    A launcher sends SIGTERM to all when the first has ended; one that is about to end by itself does not hear it.
+    """
+    try:
+        yield
+    except BaseException:
+        if several and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise

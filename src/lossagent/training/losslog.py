@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lossagent.errors import Damaged, Diverged
 from lossagent.runs import read_lines, write_atomically
+from lossagent.training.ranks import Ranks
 
 
 class LossLog:
@@ -21,26 +22,39 @@ class LossLog:
     Args:
         path: the file; ``None`` writes none.
         state: id of the state being trained.
-        rate: learning rate, for the record.
-        batch: samples an iteration, for images a second.
+        rate: learning rate, for the record, where :meth:`add` brings none.
+        batch: samples an iteration over all processes, for images a second.
         max_skipped: skipped iterations in a row that end the run.
+        ranks: the processes whose values are averaged; all of them call :meth:`add` and :meth:`flush`, and each comes
+            to the same conclusions.
     """
 
-    def __init__(self, path: Path | None, state: int, rate: float, batch: int, max_skipped: int) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        state: int,
+        rate: float,
+        batch: int,
+        max_skipped: int,
+        ranks: Ranks | None = None,
+    ) -> None:
         self.path, self.state, self.rate, self.batch, self.max_skipped = path, state, rate, batch, max_skipped
+        self.ranks = ranks or Ranks()
         self.sums: dict[str, float] = {}
         self.counts: dict[str, int] = {}
         self.skipped = self.clipped = self.in_a_row = 0
         self._names: list[tuple[str, ...]] = []
         self._rows: list[Tensor] = []
-        self._where: list[tuple[int, tuple[str, ...]]] = []
+        self._where: list[tuple[int, tuple[str, ...], float]] = []
         self._began = time.perf_counter()
 
-    def add(self, iteration: int, images: tuple[str, ...], values: dict[str, Tensor]) -> None:
+    def add(
+        self, iteration: int, images: tuple[str, ...], values: dict[str, Tensor], rate: float | None = None
+    ) -> None:
         """Takes the detached scalars of one iteration; "bad", "bad/NAME" and "clipped" among them are flags."""
         self._names.append(tuple(values))
         self._rows.append(torch.stack([v.detach().float().reshape(()) for v in values.values()]))
-        self._where.append((iteration, images))
+        self._where.append((iteration, images, self.rate if rate is None else rate))
 
     def flush(self) -> list[str]:
         """Writes what was collected; returns warnings.
@@ -56,16 +70,17 @@ class LossLog:
         lines: list[str] = []
         warnings: list[str] = []
         too_many = False
-        # One transfer for all rows of a kind; rows differ only where losses were switched.
-        rows = [row.tolist() for row in self._rows] if len({len(r) for r in self._rows}) > 1 else None
-        rows = rows if rows is not None else torch.stack(self._rows).tolist()
-        for names, (iteration, images), row in zip(self._names, self._where, rows, strict=True):
+        # One transfer for all rows, which differ in length where discriminators were warmed up.
+        numbers = iter(self.ranks.mean(torch.cat(self._rows)).tolist())
+        rows = [[next(numbers) for _ in names] for names in self._names]
+        for names, (iteration, images, rate), row in zip(self._names, self._where, rows, strict=True):
             values = dict(zip(names, row, strict=True))
             bad = any([values.pop(name) > 0 for name in names if name.startswith("bad")])
             self.clipped += int(values.pop("clipped", 0.0) > 0)
-            lines.append(self._line(iteration, values, bad, speed))
+            lines.append(self._line(iteration, values, bad, speed, rate))
             if bad:
-                warnings.append(self._bad(iteration, images, values))
+                every = [name for part in self.ranks.gather(images) for name in part]
+                warnings.append(self._bad(iteration, every, values))
                 too_many |= self.in_a_row >= self.max_skipped
                 continue
             self.in_a_row = 0
@@ -83,7 +98,7 @@ class LossLog:
             )
         return warnings
 
-    def _bad(self, iteration: int, images: tuple[str, ...], values: dict[str, float]) -> str:
+    def _bad(self, iteration: int, images: list[str], values: dict[str, float]) -> str:
         self.skipped += 1
         self.in_a_row += 1
         broken = [n for n, v in values.items() if v != v or abs(v) == float("inf")]
@@ -92,7 +107,7 @@ class LossLog:
             f"state {self.state}, iteration {iteration}: {what}; step skipped; images {', '.join(sorted(set(images)))}."
         )
 
-    def _line(self, iteration: int, values: dict[str, float], bad: bool, speed: float) -> str:
+    def _line(self, iteration: int, values: dict[str, float], bad: bool, speed: float, rate: float) -> str:
         def finite(value: float) -> float | None:
             return value if value == value and abs(value) != float("inf") else None
 
@@ -102,7 +117,7 @@ class LossLog:
             "raw": {n[4:]: finite(v) for n, v in values.items() if n.startswith("raw/")},
             "total": finite(values["total"]) if "total" in values else None,
             "discriminator": {n[14:]: finite(v) for n, v in values.items() if n.startswith("discriminator/")},
-            "lr": self.rate,
+            "lr": rate,
             "images_per_second": round(speed, 2),
         }
         return json.dumps(record | ({"skipped": True} if bad else {}))

@@ -7,17 +7,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 
 from lossagent.errors import Damaged
 from lossagent.losses.base import Opponent
 from lossagent.training.checkpoints import load_optimizer, optimizer_tensors, tensors_sha256
+from lossagent.training.optimizers import of_discriminator, of_restorer, set_rate
+from lossagent.training.ranks import Ranks
 from lossagent.training.settings import TrainingSettings
-
-
-def adam(parameters: list[nn.Parameter], rate: float, betas: tuple[float, float]) -> torch.optim.Adam:
-    """Fused Adam: it can skip a step by a flag on the device, without waiting for it."""
-    return torch.optim.Adam(parameters, lr=rate, betas=betas, fused=True)
+from lossagent.training.shared_norm import share_statistics
 
 
 class Networks:
@@ -26,22 +25,33 @@ class Networks:
     Args:
         restorer: the network that is trained, on its device.
         opponents: loss name -> adversarial loss that brings a discriminator.
-        settings: rates, betas, EMA, memory format.
+        settings: optimizers, rates, EMA, memory format.
+        ranks: the processes of the run, those joined by default. With several, batch norms take their statistics from
+            the batch of all.
     """
 
-    def __init__(self, restorer: nn.Module, opponents: Mapping[str, Opponent], settings: TrainingSettings) -> None:
+    def __init__(
+        self,
+        restorer: nn.Module,
+        opponents: Mapping[str, Opponent],
+        settings: TrainingSettings,
+        ranks: Ranks | None = None,
+    ) -> None:
         self.restorer = restorer
         self.opponents = dict(opponents)
         self.settings = settings
+        self.ranks = ranks if ranks is not None else Ranks.here()
+        if self.ranks.size > 1:
+            for network in (restorer, *(o.discriminator for o in opponents.values())):
+                share_statistics(network)
         if settings.channels_last:
             for network in (restorer, *(o.discriminator for o in opponents.values())):
                 network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.average = copy.deepcopy(restorer).requires_grad_(False).eval() if settings.ema is not None else None
         trainable = [p for p in restorer.parameters() if p.requires_grad]
-        self.optimizer = adam(trainable, settings.learning_rate, settings.betas)
+        self.optimizer = of_restorer(trainable, settings)
         self.discriminator_optimizers = {
-            name: adam(list(o.discriminator.parameters()), settings.discriminator_learning_rate, settings.betas)
-            for name, o in opponents.items()
+            name: of_discriminator(list(o.discriminator.parameters()), settings) for name, o in opponents.items()
         }
         self.averaged = 0
 
@@ -49,6 +59,14 @@ class Networks:
     def scored(self) -> nn.Module:
         """The network whose images are scored."""
         return self.average if self.average is not None and self.settings.score == "ema" else self.restorer
+
+    def set_rates(self, iteration: int) -> float:
+        """Sets the learning rates of an iteration counted from S_0; returns the restorer's."""
+        rate, other = self.settings.rates(iteration)
+        set_rate(self.optimizer, rate)
+        for optimizer in self.discriminator_optimizers.values():
+            set_rate(optimizer, other)
+        return rate
 
     @torch.no_grad()
     def update_average(self) -> None:
@@ -100,6 +118,27 @@ class Networks:
         average = self.average.state_dict() if self.average is not None else {}
         both = {f"restorer.{n}": t for n, t in self.restorer.state_dict().items()}
         return tensors_sha256(both | {f"ema.{n}": t for n, t in average.items()})
+
+    def everything_sha256(self) -> str:
+        """Hash of the weights and buffers of all networks, to be compared between processes."""
+        discriminators = {
+            f"{name}.{n}": t for name, o in self.opponents.items() for n, t in o.discriminator.state_dict().items()
+        }
+        return tensors_sha256(
+            {"restorer": torch.frombuffer(bytearray(self.sha256(), "ascii"), dtype=torch.uint8)} | discriminators
+        )
+
+    @torch.no_grad()
+    def take_buffers(self) -> None:
+        """Process 0's buffers, on every process: what a network of somebody's own keeps may differ between them."""
+        if self.ranks.size == 1:
+            return
+        networks = [self.restorer, *(o.discriminator for o in self.opponents.values())]
+        networks += [self.average] if self.average is not None else []
+        for buffer in (b for network in networks for b in network.buffers()):
+            value = buffer.detach().clone(memory_format=torch.contiguous_format)
+            dist.broadcast(value, src=0)
+            buffer.copy_(value)
 
     def finite_buffers(self) -> bool:
         """Whether no running statistic caught a NaN."""

@@ -18,6 +18,7 @@ from lossagent.errors import Damaged
 from lossagent.objectives.base import Pixels
 from lossagent.restorers import from_uint8, restore, to_uint8
 from lossagent.runs import sync_folder
+from lossagent.training.ranks import Ranks
 
 
 @dataclass(frozen=True)
@@ -60,19 +61,32 @@ class Pictures:
         degraded: image name -> low-quality image.
         application: how a network is applied.
         device: where networks are.
+        ranks: the processes that share the work, all of which call :meth:`restore` and :meth:`write`.
     """
 
-    def __init__(self, degraded: Mapping[str, Pixels], application: Application, device: torch.device) -> None:
+    def __init__(
+        self,
+        degraded: Mapping[str, Pixels],
+        application: Application,
+        device: torch.device,
+        ranks: Ranks | None = None,
+    ) -> None:
         self.degraded, self.application, self.device = dict(degraded), application, device
+        self.ranks = ranks or Ranks()
 
     def restore(self, network: nn.Module) -> dict[str, Pixels]:
-        """Every image restored."""
-        return {name: self.application(network, image, self.device) for name, image in self.degraded.items()}
+        """Every image restored, on process 0; on the others nothing, after they restored theirs."""
+        restored: dict[str, Pixels] = {}
+        with self.ranks.together():
+            for name in self.ranks.own(list(self.degraded)):
+                restored[name] = self.application(network, self.degraded[name], self.device)
+        every = {name: image for part in self.ranks.collect(restored) for name, image in part.items()}
+        return {name: every[name] for name in self.degraded} if self.ranks.main else {}
 
     def write(self, network: nn.Module, folder: Path) -> dict[str, str]:
         """Restores every image into a folder, whole or not at all; image name -> sha256 of its pixels."""
         restored = self.restore(network)
-        write_images(restored, folder)
+        self.ranks.from_main(lambda: write_images(restored, folder))
         return {name: hashlib.sha256(image.tobytes()).hexdigest() for name, image in restored.items()}
 
     def read(self, folder: Path) -> dict[str, Pixels]:

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from lossagent.training.schedule import Schedule
+
 
 class TrainingSettings(BaseModel):
     """Settings of training; the defaults are the paper's where it states one (A.1).
@@ -13,9 +15,15 @@ class TrainingSettings(BaseModel):
     Attributes:
         stages: N, how many stages are trained at most.
         iterations: optimizer steps of a stage.
-        batch: samples a step over all devices.
-        learning_rate, discriminator_learning_rate: constant rates of Adam.
-        betas: Adam's.
+        batch: samples a step, over all devices and micro-batches.
+        accumulate: micro-batches that a step's gradient is the mean of; less memory, the same step where the network
+            is made of parts that look at one image at a time (see ``docs/many-gpus.md`` for those that are not).
+        optimizer: of the restorer: ``adam``, or ``adamw`` with decoupled weight decay. Discriminators have Adam.
+        weight_decay: of the restorer's optimizer.
+        learning_rate: highest rate of the restorer's optimizer.
+        schedule: how it changes with the iteration counted from S_0.
+        discriminator_learning_rate, discriminator_schedule: the same for discriminators.
+        betas: of all optimizers.
         ema: decay of the exponential moving average of the restorer's weights, ``null`` for none.
         score: whether the ``ema`` or the ``raw`` weights restore images.
         precision: ``fp32`` or ``bf16`` autocast.
@@ -40,8 +48,13 @@ class TrainingSettings(BaseModel):
     stages: int = Field(default=20, ge=1)
     iterations: int = Field(default=5000, ge=1)
     batch: int = Field(default=32, ge=1)
+    accumulate: int = Field(default=1, ge=1)
+    optimizer: Literal["adam", "adamw"] = "adam"
+    weight_decay: float = Field(default=0.0, ge=0)
     learning_rate: float = Field(default=1e-4, gt=0)
+    schedule: Schedule = Schedule()
     discriminator_learning_rate: float = Field(default=1e-4, gt=0)
+    discriminator_schedule: Schedule = Schedule()
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.9, 0.99)
     ema: float | None = Field(default=0.999, gt=0, lt=1)
     score: Literal["ema", "raw"] = "ema"
@@ -63,7 +76,23 @@ class TrainingSettings(BaseModel):
     def _valid(self) -> TrainingSettings:
         if self.score == "ema" and self.ema is None:
             raise ValueError("score: ema needs an ema decay; set training.ema or training.score=raw")
+        if self.batch % self.accumulate:
+            raise ValueError(f"batch must divide by accumulate {self.accumulate}; found {self.batch}")
+        if self.optimizer == "adamw" and self.weight_decay == 0:
+            raise ValueError("adamw without weight_decay is adam; set weight_decay (PyTorch's own is 0.01)")
         return self
+
+    @property
+    def length(self) -> int:
+        """Iterations from S_0 to the end where no stage is undone."""
+        return self.stages * self.iterations
+
+    def rates(self, iteration: int) -> tuple[float, float]:
+        """(rate of the restorer, rate of discriminators) of an iteration counted from S_0."""
+        return (
+            self.schedule.rate(self.learning_rate, iteration, self.length),
+            self.discriminator_schedule.rate(self.discriminator_learning_rate, iteration, self.length),
+        )
 
     @property
     def ema_warning(self) -> str | None:

@@ -10,7 +10,7 @@ from lossagent.report.figures.canvas import Course, Figure, finish, legend, pane
 from lossagent.report.naming import MetricInfo
 from lossagent.report.numbers import mean, plain
 from lossagent.report.palette import TRUTH, UNDONE, UNDONE_LABEL
-from lossagent.report.tables import GROUND_TRUTH, sets_of
+from lossagent.report.sets import GROUND_TRUTH, sets_of
 
 
 def score_figures(courses: Sequence[Course], metrics: Mapping[str, MetricInfo]) -> tuple[Figure, ...]:
@@ -36,7 +36,7 @@ def _panel(courses: Sequence[Course], metric: MetricInfo) -> Figure | None:
 def _ceiling(course: Course, metric: str) -> float | None:
     one = sets_of(course.run).get("feedback")
     truth = one.rows.get(GROUND_TRUTH) if one is not None else None
-    return mean(truth.scores.get(metric, {})) if truth is not None else None
+    return mean(truth.scores.get(metric, {}), one.conditions) if one is not None and truth is not None else None
 
 
 def _draw(axes: Axes, course: Course, name: str, metric: MetricInfo) -> str | None:

@@ -1,4 +1,4 @@
-"""Scores of chosen states on image sets that are kept apart, and the choice of the checkpoint."""
+"""Scores of chosen states of a run on image sets that are kept apart."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ from typing import Any
 from torch import nn
 
 from lossagent.feedback import Feedback, MetricFacts
-from lossagent.goal import Goal
 from lossagent.objectives.base import Objective, Pixels
 from lossagent.records import State
 from lossagent.runs import write_atomically
-from lossagent.trajectory import Trajectory
 
 
 @dataclass(frozen=True)
@@ -42,12 +40,14 @@ class SetTable:
         metrics: facts of each metric.
         rows: label (``"start"``, ``"selected"``, ``"last"``, ``"ground truth"``, ...) -> row.
         also_in: images that stand in another set too, where an overlap was declared.
+        conditions: image -> condition, where the set has some: means are taken within conditions, then over them.
     """
 
     images: tuple[str, ...]
     metrics: Mapping[str, MetricFacts]
     rows: Mapping[str, Row]
     also_in: Mapping[str, str] = field(default_factory=dict[str, str])
+    conditions: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def dump(self) -> dict[str, Any]:
         """Plain data for ``evaluation.json``."""
@@ -59,6 +59,7 @@ class SetTable:
                 for label, row in self.rows.items()
             },
             "also_in": dict(self.also_in),
+            "conditions": dict(self.conditions),
         }
 
 
@@ -66,44 +67,6 @@ def write_evaluation(run: Path, tables: Mapping[str, SetTable], overlap: list[st
     """Writes ``evaluation.json``: set -> table, and the overlaps that were declared or warned of."""
     data = {"sets": {name: table.dump() for name, table in tables.items()}, "overlap": overlap}
     write_atomically(run / "evaluation.json", json.dumps(data, indent=1))
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The state that is kept.
-
-    Attributes:
-        state: its id.
-        rule: how it was chosen, in words.
-        scores: state id -> feedback on the selection set, where there is one.
-    """
-
-    state: int
-    rule: str
-    scores: Mapping[int, Feedback] = field(default_factory=dict[int, Feedback])
-
-
-def choose(trajectory: Trajectory, goal: Goal, score: Callable[[State], Feedback] | None) -> Choice:
-    """Picks the state to keep: feasible before better, by the goal, on the selection set.
-
-    Args:
-        trajectory: the states; those that are not restorable are left out.
-        goal: what better means.
-        score: feedback of a state on the selection set; without one the last state is taken, and said.
-    """
-    last = trajectory.scored[-1]
-    if score is None:
-        return Choice(last.id, "the last state: there is no selection set to choose by")
-    if not goal.has_utility:
-        return Choice(last.id, "the last state: the goal is a wish without a proxy metric")
-    candidates = [s for s in trajectory.scored if s.restorable]
-    scores = {s.id: score(s) for s in candidates}
-    start = scores[0]
-    if all(goal.utility(feedback, start) is None for feedback in scores.values()):
-        return Choice(last.id, "the last state: no score of the goal could be taken on the selection set", scores)
-    best = max(candidates, key=lambda s: (goal.rank(scores[s.id], start), -s.id))
-    metrics = ", ".join(t.metric for t in goal.targets)
-    return Choice(best.id, f"best {metrics} on the selection set among {len(candidates)} states, S_0 included", scores)
 
 
 def restored_rows(

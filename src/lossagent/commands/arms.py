@@ -1,0 +1,81 @@
+"""Runs of one experiment under several agents, at the same budget, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from lossagent.console import Narrator
+from lossagent.errors import Interrupted, Refused
+from lossagent.experiment import Experiment, load, located, parse
+from lossagent.runs import is_run, read_trajectory
+from lossagent.session import Session
+
+BASELINES = {
+    "fixed": ("the initial weights throughout", {"kind": "fixed"}),
+    "random": ("random moves with the same rollback", {"kind": "random"}),
+}
+"""Agents that a steered run is shown beside: what they do, and their settings."""
+
+
+def baseline(experiment: Experiment, name: str) -> Experiment:
+    """The experiment with a baseline for an agent; a random one has the rollback of the agent it replaces.
+
+    Raises:
+        Refused: another name.
+    """
+    if name not in BASELINES:
+        raise Refused(f"--beside takes {' or '.join(BASELINES)}; found {name!r}.")
+    agent = dict(BASELINES[name][1])
+    data = experiment.dump()
+    if name == "random":
+        agent["rollback"] = data["agent"].get("rollback", False)
+    return parse({**data, "name": f"{experiment.name}-{name}", "agent": agent, "chat": None})
+
+
+def carry_out(experiment: Experiment, folder: Path, depth: int | None, console: Console, again: str) -> int:
+    """Carries out one run, or what is left of it; returns the depth of its selected state.
+
+    Args:
+        experiment: what to run.
+        folder: its run folder, new or begun.
+        depth: depth at which the run is scored on the test sets besides, ``None`` for none.
+        console: where progress goes.
+        again: the command that goes on after an interruption.
+
+    Raises:
+        Refused: the folder holds a run with other settings.
+        Interrupted: stopped on request.
+    """
+    narrator = Narrator(console, f"[{experiment.name}]", experiment.training.stages)
+    if is_run(folder) and load(folder / "experiment.yaml") != located(experiment):
+        raise Refused(f"{folder} holds a run with other settings. Choose another --out, or leave the settings alone.")
+    if not (folder / "evaluation.json").exists():
+        begun = is_run(folder)
+        session = Session.resume(folder, narrator.watch) if begun else Session.start(experiment, folder, narrator.watch)
+        session.also_depth = depth
+        try:
+            with narrator.bars():
+                session.run()
+        except KeyboardInterrupt as error:
+            what = f"{error} " if isinstance(error, Interrupted) else ""
+            raise Interrupted(f"{what}Start it again to go on: {again}") from error
+    trajectory = read_trajectory(folder)
+    assert trajectory.finished is not None, "an evaluated run is finished"
+    return trajectory.states[trajectory.finished.selected].depth
+
+
+def carry_out_beside(
+    experiment: Experiment, folder: Path, beside: Sequence[str], console: Console, again: str
+) -> list[Path]:
+    """A run and its baselines in folders beside it (``NAME-fixed``); returns the folders, the run's first."""
+    arms = {folder: experiment} | {
+        folder.with_name(f"{folder.name}-{name}"): baseline(experiment, name) for name in beside
+    }
+    depth: int | None = None
+    for place, arm in arms.items():
+        selected = carry_out(arm, place, depth, console, again)
+        depth = selected if depth is None else depth
+    return list(arms)

@@ -1,0 +1,101 @@
+"""``lossagent export``."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from torch import nn
+
+from lossagent.build.networks import network_of_run
+from lossagent.errors import MissingPackage, Refused
+from lossagent.experiment import load
+from lossagent.restorers import export_restorer, known_to_spandrel, reopened
+
+SAME = 1e-5
+"""Outputs that differ by no more are those of the same network."""
+
+
+class Format(StrEnum):
+    """How weights are written."""
+
+    safetensors = "safetensors"
+    pth = "pth"
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    state: Annotated[str, typer.Option(help="State of the run: selected, last, start or a number.")] = "selected",
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; RUN-STATE.safetensors in this folder otherwise.")
+    ] = None,
+    kind: Annotated[
+        Format | None, typer.Option("--format", help="Kind of file, where --out does not say it: safetensors.")
+    ] = None,
+) -> None:
+    """Writes the restorer of a run as one file, and says which programs open it.
+
+    Networks that spandrel knows (SwinIR, and those that came from it) open in spandrel and chaiNNer; where spandrel is
+    installed the file is opened again and compared.
+
+    Example: lossagent export runs/niqe --out niqe.safetensors
+    """
+    target = _target(run, state, out, kind)
+    network, application = network_of_run(run, state)
+    settings = load(run / "experiment.yaml").restorer
+    facts = {
+        "network": settings.network,
+        "arguments": json.dumps(dict(settings.arguments)),
+        "scale": str(application.scale),
+        "multiple": str(application.multiple),
+        "run": run.resolve().name,
+        "state": state,
+        "program": f"lossagent {importlib.metadata.version('lossagent')}",
+    }
+    export_restorer(network, facts, target)
+    count = sum(parameter.numel() for parameter in network.parameters())
+    typer.echo(f"{target}: {type(network).__name__} x{application.scale}, {count:,} parameters")
+    typer.echo(_verdict(network, target))
+
+
+def _target(run: Path, state: str, out: Path | None, kind: Format | None) -> Path:
+    """The file to write."""
+    if out is None:
+        return Path(f"{run.resolve().name}-{state}.{kind or Format.safetensors}")
+    if not out.suffix:
+        return out.with_name(f"{out.name}.{kind or Format.safetensors}")
+    if kind is not None and out.suffix != f".{kind}":
+        raise Refused(f"--out {out} and --format {kind} disagree; give one of them.")
+    return out
+
+
+def _verdict(network: nn.Module, path: Path) -> str:
+    """Which programs open the file, as far as it can be said."""
+    known = known_to_spandrel(network)
+    try:
+        architecture, difference = reopened(network, path)
+    except MissingPackage:
+        if known.architecture is None:
+            return _only_here(known.reason)
+        return (
+            f"spandrel and chaiNNer open it as {known.architecture}. That was not checked, since spandrel is not "
+            "installed: pip install 'lossagent[archs]'"
+        )
+    except Refused as error:
+        if known.architecture is None:
+            return _only_here(known.reason)
+        return f"spandrel does not open it again, though {known.architecture} is known to it: {error}"
+    if known.architecture is None and difference > SAME:
+        return _only_here(f"{known.reason}; it is opened as {architecture} and then gives other images")
+    said = f"Opened again with spandrel as {architecture}: outputs differ by at most {difference:.1e}."
+    if difference > SAME:
+        return f"{said} That is more than rounding ({SAME:g}): do not use the file there."
+    return f"{said} chaiNNer and lossagent open it too."
+
+
+def _only_here(reason: str) -> str:
+    return f"lossagent opens it; spandrel and chaiNNer do not: {reason}."

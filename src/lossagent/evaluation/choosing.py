@@ -1,0 +1,49 @@
+"""The choice of the checkpoint that a run keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from lossagent.feedback import Feedback
+from lossagent.goal import Goal
+from lossagent.records import State
+from lossagent.trajectory import Trajectory
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The state that is kept.
+
+    Attributes:
+        state: its id.
+        rule: how it was chosen, in words.
+        scores: state id -> feedback on the selection set, where there is one.
+    """
+
+    state: int
+    rule: str
+    scores: Mapping[int, Feedback] = field(default_factory=dict[int, Feedback])
+
+
+def choose(trajectory: Trajectory, goal: Goal, score: Callable[[State], Feedback] | None) -> Choice:
+    """Picks the state to keep: feasible before better, by the goal, on the selection set.
+
+    Args:
+        trajectory: the states; those that are not restorable are left out.
+        goal: what better means.
+        score: feedback of a state on the selection set; without one the last state is taken, and said.
+    """
+    last = trajectory.scored[-1]
+    if score is None:
+        return Choice(last.id, "the last state: there is no selection set to choose by")
+    if not goal.has_utility:
+        return Choice(last.id, "the last state: the goal is a wish without a proxy metric")
+    candidates = [s for s in trajectory.scored if s.restorable]
+    scores = {s.id: score(s) for s in candidates}
+    start = scores[0]
+    if all(goal.utility(feedback, start) is None for feedback in scores.values()):
+        return Choice(last.id, "the last state: no score of the goal could be taken on the selection set", scores)
+    best = max(candidates, key=lambda s: (goal.rank(scores[s.id], start), -s.id))
+    metrics = ", ".join(t.metric for t in goal.targets)
+    return Choice(best.id, f"best {metrics} on the selection set among {len(candidates)} states, S_0 included", scores)

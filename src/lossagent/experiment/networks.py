@@ -1,0 +1,66 @@
+"""Networks and losses."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from lossagent.experiment.base import Settings
+
+
+class NetworkSettings(Settings):
+    """A network.
+
+    Attributes:
+        network: ``compact``, ``swinir``, ``promptir``, ... or an import path ``my.module:Net``; ``spandrel`` for the
+            architecture that spandrel finds in the file ``start``.
+        arguments: constructor arguments.
+        start: checkpoint to start from: a path, the name of one of ours (``compact_x4``) or of an asset.
+        key: entry of the checkpoint that holds the weights; ``null`` looks for ``params_ema``, ``params``, ...
+    """
+
+    network: str
+    arguments: dict[str, Any] = {}
+    start: str | None = None
+    key: str | None = None
+
+
+class RestorerSettings(NetworkSettings):
+    """The network that is trained, and how it is applied to whole images.
+
+    Attributes:
+        multiple: inputs are mirror-padded to a multiple of it.
+        strictly_larger: pad to the next strictly larger multiple (SwinIR's way of testing).
+        tile: side of a tile in input pixels for large images, ``null`` for whole images.
+    """
+
+    multiple: int = Field(default=1, ge=1)
+    strictly_larger: bool = False
+    tile: int | None = Field(default=None, ge=16)
+
+
+class LossSettings(Settings):
+    """A loss of the repository and its initial weight.
+
+    Attributes:
+        kind: ``l1``, ``mse``, ``charbonnier``, ``perceptual``, ``lpips``, ``adversarial``, ``ssim``, ``ms-ssim``, ``tv``,
+            ``fft``, ``edge``, ``ldl``, ``dists``, ...
+        weight: w_m of the first stage; 0 switches it off.
+        backbone: feature network of ``perceptual`` and ``lpips``.
+        weights: ``pretrained`` or ``random`` (named in the report) weights of the backbone.
+        layers: layer -> weight, ``null`` for the published ones.
+        adversarial: GAN criterion.
+        discriminator: the opponent of ``adversarial``.
+        sharpened: whether it compares with the sharpened target where the degradation makes one; ``null`` for what is
+            published: all losses but adversarial ones.
+    """
+
+    kind: str
+    weight: float
+    backbone: str | None = None
+    weights: Literal["pretrained", "random"] = "pretrained"
+    layers: dict[str, float] | None = None
+    adversarial: str = "vanilla"
+    discriminator: NetworkSettings | None = None
+    sharpened: bool | None = None

@@ -1,0 +1,150 @@
+"""Experiments from YAML and plain data, with overrides, and back."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from lossagent import assets, checkpoints_data
+from lossagent.chat.table import EmbeddedSettings, ReplaySettings
+from lossagent.errors import Refused
+from lossagent.experiment.images import ONE, PARTS
+from lossagent.experiment.whole import Experiment
+
+
+def parse(data: Mapping[str, Any]) -> Experiment:
+    """An experiment from plain data.
+
+    Raises:
+        Refused: every problem, each with its key, what was wanted and what was found.
+    """
+    try:
+        experiment = Experiment.model_validate(data)
+        experiment.initial  # noqa: B018  (a weight that is NaN or negative is refused here)
+    except ValidationError as error:
+        problems = [_sentence(e["loc"], e["msg"], e.get("input"), e["type"]) for e in error.errors()]
+        raise Refused("the experiment cannot be run:\n" + "\n".join(f"  {p}" for p in problems)) from None
+    return experiment
+
+
+def load(path: Path, overrides: Sequence[str] = ()) -> Experiment:
+    """An experiment from a YAML file, with dotted overrides such as ``training.stages=8``.
+
+    Raises:
+        Refused: no such file, not YAML, or anything :func:`parse` refuses.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Refused(f"experiment {path} cannot be read: {error.strerror}.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise Refused(f"experiment {path} is not YAML: {error}") from error
+    if not isinstance(data, dict):
+        raise Refused(f"experiment {path} must be a mapping of keys; found {type(data).__name__}.")
+    return parse(override(data, overrides))  # pyright: ignore[reportUnknownArgumentType]
+
+
+def located(experiment: Experiment) -> Experiment:
+    """The experiment with absolute paths: a run folder is enough to go on from any directory."""
+    data = experiment.dump()
+
+    def absolute(path: str) -> str:
+        return str(Path(path).expanduser().absolute())
+
+    sets = [data["data"]["train"], data["data"]["feedback"], data["data"]["selection"], *data["data"]["test"].values()]
+    for images in (part for one in sets for part in (one if isinstance(one, list) else [one])):
+        if images is not None:
+            images["images"] = [absolute(path) for path in images["images"]]
+            images["low"] = absolute(images["low"]) if images["low"] is not None else None
+            _locate_depth(images["degradation"], absolute)
+    _locate_depth(data["data"]["degradation"], absolute)
+    known = {*checkpoints_data.NAMES, *assets.ASSETS}
+    networks = [data["restorer"], *(loss["discriminator"] for loss in data["losses"].values())]
+    for network in networks:
+        if network is not None and network["start"] is not None and network["start"] not in known:
+            network["start"] = absolute(network["start"])
+    match experiment.chat:
+        case ReplaySettings(run=run):
+            data["chat"]["run"] = absolute(str(run))
+        case EmbeddedSettings(model=model) if model.endswith(".gguf"):
+            data["chat"]["model"] = absolute(model)
+        case _:
+            pass
+    return parse(data)
+
+
+def _locate_depth(degradation: dict[str, Any] | None, absolute: Callable[[str], str]) -> None:
+    if degradation is not None and degradation.get("depth") is not None:
+        degradation["depth"] = absolute(degradation["depth"])
+
+
+def override(data: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """A copy of nested data with ``key.sub=value`` applied; values are read as YAML.
+
+    Raises:
+        Refused: an override without "=", or a path through something that is no mapping.
+    """
+    result: dict[str, Any] = yaml.safe_load(yaml.safe_dump(dict(data), sort_keys=False))
+    for text in overrides:
+        path, separator, value = text.partition("=")
+        if not separator or not path:
+            raise Refused(f"an override must look like key.sub=value; found {text!r}.")
+        *parents, last = path.split(".")
+        place = result
+        for key in parents:
+            inner = place.setdefault(key, {})
+            if not isinstance(inner, dict):
+                raise Refused(f"override {text!r}: {key!r} is no mapping.")
+            place = inner  # pyright: ignore[reportUnknownVariableType]
+        try:
+            place[last] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise Refused(f"override {text!r}: the value is not YAML ({error}).") from error
+    return result
+
+
+def _sentence(location: tuple[int | str, ...], message: str, found: object, kind: str) -> str:
+    location = tuple(part for part in location if part not in (ONE, PARTS))
+    where = ".".join(str(part) for part in location) or "experiment"
+    if kind == "extra_forbidden":
+        known = _known_keys(location[:-1])
+        near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
+        hint = f" Did you mean {near[0]!r}?" if near else (f" Known: {', '.join(known)}." if known else "")
+        return f"{where}: unknown key.{hint}"
+    message = message.removeprefix("Value error, ")
+    if not location:  # a rule about the whole; its message says what was found
+        return message
+    shown = re.sub(r"\s+", " ", repr(found))
+    return f"{where}: {message}; found {shown[:80]}"
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    """Names of the fields at a place of the experiment, followed through its types as far as they go."""
+    current: Any = Experiment
+    kinds: Any = None
+    for part in location:
+        fields: dict[str, Any] = getattr(current, "model_fields", {})
+        if part in fields:
+            kinds = fields[str(part)].annotation
+            current = _model_in(kinds)
+        elif (named := _model_in(kinds, str(part))) is not None:  # the kind that picked a member of a union
+            current = named
+        elif not fields:
+            return []
+    return sorted(getattr(current, "model_fields", {}))
+
+
+def _model_in(annotation: Any, kind: str | None = None) -> Any:  # noqa: ANN401  (a type expression)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        own = annotation.model_fields.get("kind")
+        return annotation if kind is None or (own is not None and own.default == kind) else None
+    for part in reversed(getattr(annotation, "__args__", ())):
+        if (inner := _model_in(part, kind)) is not None:
+            return inner
+    return None

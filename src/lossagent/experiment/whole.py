@@ -1,0 +1,93 @@
+"""Every choice of a run as one frozen, validated value. Unknown keys are refused."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
+
+from lossagent.agents.table import AgentSettings
+from lossagent.chat.table import ChatSettings
+from lossagent.errors import UnknownName
+from lossagent.experiment.base import LOSS_NAME, NAME, Settings
+from lossagent.experiment.degradations import AT_ONE_SIZE
+from lossagent.experiment.images import DataSettings
+from lossagent.experiment.networks import LossSettings, RestorerSettings
+from lossagent.goal import Goal
+from lossagent.training.settings import TrainingSettings
+from lossagent.weights import Bounds, Weights
+
+
+class Experiment(Settings):
+    """A run, complete.
+
+    Attributes:
+        name: name of the run.
+        seed: seed of data, draws and discriminators.
+        scale: upscaling factor.
+        restorer: the network that is trained.
+        losses: the loss repository with the weights of the first stage.
+        data: image sets.
+        goal: what is wanted.
+        guards: metrics that are measured and shown, never steered by.
+        agent: who decides.
+        chat: the language model, for agents that ask one.
+        bounds: what answers are projected into.
+        tolerance: metric -> change that counts as noise, in score units, where the noise is not estimable.
+        training: how the stages are trained.
+    """
+
+    name: str = Field(pattern=NAME)
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    scale: int = Field(default=4, ge=1)
+    restorer: RestorerSettings
+    losses: Annotated[dict[Annotated[str, Field(pattern=LOSS_NAME)], LossSettings], Field(min_length=1)]
+    data: DataSettings
+    goal: Goal
+    guards: tuple[str, ...] = ()
+    agent: AgentSettings
+    chat: ChatSettings | None = None
+    bounds: Bounds = Bounds()
+    tolerance: dict[str, float] = {}
+    training: TrainingSettings = TrainingSettings()
+
+    @model_validator(mode="after")
+    def _names(self) -> Experiment:
+        scored = {t.metric for t in self.goal.targets} | {c.metric for c in self.goal.constraints} | set(self.guards)
+        for metric, value in self.tolerance.items():
+            if metric not in scored:
+                raise UnknownName("metric of tolerance (a target, constraint or guard)", metric, scored)
+            if not (math.isfinite(value) and value >= 0):
+                raise ValueError(f"tolerance of {metric!r} must be a finite number >= 0; found {value}")
+        for name in (*self.bounds.frozen, *self.bounds.per_loss):
+            if name not in self.losses:
+                raise UnknownName("loss of bounds", name, self.losses)
+        return self
+
+    @model_validator(mode="after")
+    def _sets(self) -> Experiment:
+        sets = self.data.sets
+        for name, images in sets.items():
+            for part in images:
+                for other in part.without:
+                    if other not in sets or other == name:
+                        raise UnknownName(f"set of data.{name}.without", other, [n for n in sets if n != name])
+                made = part.degradation or self.data.degradation
+                ready = part.low is not None or not part.reference
+                if not ready and (made.kind in AT_ONE_SIZE) != (self.scale == 1):
+                    wanted = ", ".join(sorted(AT_ONE_SIZE)) if self.scale == 1 else "bicubic, bsrgan, real-esrgan"
+                    raise ValueError(
+                        f"data.{name}: at scale {self.scale} low-quality images are made by {wanted}, or given (low); "
+                        f"found degradation {made.kind}"
+                    )
+        return self
+
+    @property
+    def initial(self) -> Weights:
+        """The weights of the first stage."""
+        return Weights.of({name: loss.weight for name, loss in self.losses.items()})
+
+    def dump(self) -> dict[str, Any]:
+        """Plain data for ``experiment.yaml``; :func:`parse` reads it back."""
+        return self.model_dump(mode="json")
