@@ -195,7 +195,8 @@ training photographs.
 
 - Training: L1, Adam (0.9, 0.99), learning rate {settings["lr"]}, warm-up and half cosine,
   {facts["iterations_done"]:,} iterations of {settings["batch"]} crops of {settings["patch"]} low-quality pixels,
-  seed {facts["seed"]}, one CPU core, {facts["seconds"] / 60:.0f} minutes; kept: iteration {facts["kept"]["iteration"]:,}.
+  seed {facts["seed"]}, one CPU core, {facts["seconds"] / 60:.0f} minutes;
+  kept: iteration {facts["kept"]["iteration"]:,}.
 - Data: {facts["photographs"]} photographs. {facts["data_licences"]}.
 - Reproduce: `scripts/train_start.py`; all arguments stand in `{name}.json`. Bit-equal only with the same PyTorch
   build and processor kind.

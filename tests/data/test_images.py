@@ -54,6 +54,25 @@ def test_exif_orientation_is_applied(tmp_path, pixels):
     assert "upright" in notes[0]
 
 
+def test_png_orientation_is_found_before_and_after_the_pixels(tmp_path, pixels):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(pixels).save(tmp_path / "before.png", exif=exif)
+    data = (tmp_path / "before.png").read_bytes()
+    at, stop = data.index(b"eXIf") - 4, data.index(b"IDAT") - 4
+    end = data.index(b"IEND") - 4
+    (tmp_path / "after.png").write_bytes(data[:at] + data[stop:end] + data[at:stop] + data[end:])
+    for name in ("before.png", "after.png"):
+        assert size(tmp_path / name) == read(tmp_path / name).shape[:2] == (9, 6)
+
+
+def test_size_decodes_no_pixels(tmp_path, rng):
+    Image.fromarray(rng.integers(0, 256, (64, 48, 3), dtype=np.uint8)).save(tmp_path / "a.png")
+    data = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "a.png").write_bytes(data[: len(data) // 2])
+    assert size(tmp_path / "a.png") == (64, 48)
+
+
 def test_broken_files_are_refused_by_name(tmp_path, rng):
     (tmp_path / "text.png").write_text("no image")
     buffer = io.BytesIO()

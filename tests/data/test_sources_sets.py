@@ -156,7 +156,7 @@ def test_bad_sets_are_refused(tmp_path, save):
     with pytest.raises(Refused, match="must be 2 x 1"):
         ImageSet("x", 4, (Entry("one", images[0], images[0]),))
     with pytest.raises(Refused, match=r"9 x 7 pixels, but a crop to multiples of 16 at scale 1 needs 16 x 16"):
-        ImageSet.of(folder(tmp_path), 1, AddedNoise(25), crop=16)
+        ImageSet.of(folder(tmp_path), 1, AddedNoise(25.0), crop=16)
     mixed = Entry("one", images[0], degradation=Bicubic(4)), Entry("two", images[0], reference=False)
     with pytest.raises(Refused, match="all images must have references or none; 1 of 2 have none, first two"):
         ImageSet("x", 4, mixed)

@@ -14,7 +14,7 @@ from lossagent.errors import Refused, UnknownName
 from lossagent.metrics import METRICS, MetricOptions, create, score_paths
 
 RANDOM = MetricOptions(weights="random")
-LEARNED = ("lpips-alex", "lpips-squeeze", "lpips-vgg", "shifted-lpips")
+LEARNED = ("dists", "lpips-alex", "lpips-squeeze", "lpips-vgg", "shifted-lpips")
 
 
 def read(path):
@@ -66,7 +66,7 @@ def test_learned_metrics_score_and_say_that_their_weights_are_random(name):
 @pytest.mark.parametrize("name", sorted(set(METRICS) - set(LEARNED)))
 def test_every_metric_scores_a_batch(name):
     metric = create(name)
-    x = torch.rand(2, 3, 96, 96)
+    x = torch.rand(2, 3, 176, 176)
     values = metric(x, (x * 0.9) if metric.facts.needs_reference else None)
     assert values.shape == (2,)
     assert values.dtype == torch.float64

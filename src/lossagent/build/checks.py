@@ -14,12 +14,14 @@ from lossagent.chat import ChatModel, Embedded
 from lossagent.data import ImageSet, size
 from lossagent.errors import LossAgentError, Refused
 from lossagent.experiment import Experiment
-from lossagent.losses import Example, LossRepository, evidence
+from lossagent.losses import LossRepository, evidence
 from lossagent.metrics import Metric
 from lossagent.training.networks import Networks
 from lossagent.training.pictures import Application
-from lossagent.training.trainer import Sampler
 from lossagent.training.randomness import EVIDENCE_WINDOW, saved_generators
+from lossagent.training.sampler import Sampler
+from lossagent.training.settings import TrainingSettings
+from lossagent.training.step import Stepper
 
 SIDE = 24
 """Side of the picture that the restorer is tried on."""
@@ -31,6 +33,7 @@ def check_networks(
     sampler: Sampler,
     application: Application,
     device: torch.device,
+    training: TrainingSettings,
 ) -> None:
     """Restores a small picture and takes every loss on one training patch.
 
@@ -42,8 +45,7 @@ def check_networks(
     try:
         with saved_generators():
             application(networks.restorer, picture, device)
-            example = Example(batch.lq.to(device), batch.hq.to(device), batch.sharpened)
-            evidence(networks.restorer, repository, [example])
+            evidence(networks.restorer, repository, [Stepper(networks, repository, training, device).example(batch)])
     except LossAgentError:
         raise
     except (RuntimeError, ValueError, TypeError) as error:  # somebody's network or loss may raise anything of these

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lossagent.data import NamedImage, Photographs, dataset, demo_split, list_images, pairs
-from lossagent.data.degradations import BSRGAN, AddedNoise, Bicubic, Degradation, RealESRGAN, SyntheticHaze, SyntheticRain
+from lossagent.data.degradations import (
+    BSRGAN,
+    AddedNoise,
+    Bicubic,
+    Degradation,
+    RealESRGAN,
+    SyntheticHaze,
+    SyntheticRain,
+)
 from lossagent.errors import Refused
 from lossagent.experiment import (
     BicubicSettings,
@@ -62,9 +70,7 @@ def collect(experiment: Experiment) -> dict[str, tuple[Part, ...]]:
     return {name: of(name) for name in experiment.data.sets}
 
 
-def _part(
-    name: str, number: int, settings: ImagesSettings, taken: frozenset[Path], experiment: Experiment
-) -> Part:
+def _part(name: str, number: int, settings: ImagesSettings, taken: frozenset[Path], experiment: Experiment) -> Part:
     photographs = _photographs(name, settings, experiment.scale)
     if taken:
         rest = [n for n, image in enumerate(photographs.images) if image.path not in taken]

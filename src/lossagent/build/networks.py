@@ -43,10 +43,14 @@ def empty_restorer(settings: NetworkSettings, scale: int) -> nn.Module:
     if settings.network != FOREIGN:
         return build(settings.network, settings.arguments)
     if settings.start is None or settings.arguments:
-        raise Refused("restorer: network spandrel takes the architecture from its checkpoint: give start, no arguments.")
+        raise Refused(
+            "restorer: network spandrel takes the architecture from its checkpoint: give start, no arguments."
+        )
     foreign = load_foreign(start_file(settings.start))
     if foreign.scale != scale:
-        raise DoesNotFit(f"restorer.start {settings.start} enlarges by {foreign.scale}; the experiment's scale is {scale}.")
+        raise DoesNotFit(
+            f"restorer.start {settings.start} enlarges by {foreign.scale}; the experiment's scale is {scale}."
+        )
     return foreign.network
 
 
@@ -81,7 +85,20 @@ def build_losses(experiment: Experiment, device: torch.device) -> tuple[LossRepo
         losses[name] = loss
         if isinstance(loss, Opponent):
             opponents[name] = loss
-    return LossRepository(losses, sharpened_losses(experiment)), opponents
+    repository = LossRepository(losses, sharpened_losses(experiment))
+    if repository.want_average and experiment.training.ema is None:
+        raise Refused(
+            f"losses {', '.join(repository.want_average)} compare with the average of the weights, and there is none: "
+            "set training.ema, or refine: false of the loss."
+        )
+    if experiment.training.accumulate > 1:
+        for name, loss in experiment.losses.items():
+            if loss.adversarial == "ragan":
+                raise Refused(
+                    f"losses.{name}: a relativistic loss takes means over the whole batch, which gradient accumulation "
+                    "cuts up: set training.accumulate: 1 or take another adversarial kind."
+                )
+    return repository, opponents
 
 
 def sharpened_losses(experiment: Experiment) -> frozenset[str]:
@@ -110,6 +127,8 @@ def options_of(name: str, settings: LossSettings) -> LossOptions:
         layers=settings.layers,
         adversarial=settings.adversarial,
         discriminator=discriminator,
+        isotropic=settings.isotropic,
+        refine=settings.refine,
     )
 
 

@@ -10,14 +10,15 @@ from typing import Any
 
 import torch
 
-from lossagent import assets, checkpoints_data, environment
+from lossagent import environment
 from lossagent.agents import Agent
 from lossagent.agents.table import create as create_agent
 from lossagent.build.checks import check_chat, check_networks, check_sets
-from lossagent.build.networks import application_of, build_losses, build_networks, start_file
+from lossagent.build.networks import application_of, build_losses, build_networks
 from lossagent.build.scores import metrics_of, objective_of
 from lossagent.build.sets import Sets, build_sampler, build_sets
-from lossagent.chat import ChatModel, EmbeddedSettings
+from lossagent.build.weights import foreign_weights
+from lossagent.chat import ChatModel
 from lossagent.chat.table import create as create_chat
 from lossagent.data import ImageSet
 from lossagent.evaluation import Row
@@ -30,6 +31,7 @@ from lossagent.objectives.base import Pixels
 from lossagent.training.networks import Networks
 from lossagent.training.pictures import Application
 from lossagent.training.ranks import Ranks
+from lossagent.training.sampler import Sampler
 from lossagent.training.settings import TrainingSettings
 
 Lookup = Callable[[str], Pixels | None]
@@ -112,34 +114,6 @@ class Parts:
             self.chat.close()
 
 
-def foreign_weights(experiment: Experiment) -> dict[str, dict[str, str]]:
-    """What of a run was not trained in it: purpose -> file, sha256, source, licence."""
-    weights: dict[str, dict[str, str]] = {}
-    start = experiment.restorer.start
-    if start is not None:
-        file = start_file(start)
-        ours = start in checkpoints_data.NAMES
-        weights["restorer"] = {
-            "file": file.name,
-            "sha256": assets.sha256(file),
-            "source": "lossagent" if ours else "given by path",
-            "licence": "Apache-2.0" if ours else "",
-        }
-    used = {f"loss {name}": loss.backbone for name, loss in experiment.losses.items() if loss.weights == "pretrained"}
-    if isinstance(experiment.chat, EmbeddedSettings):
-        used["language model"] = experiment.chat.model
-    for purpose, name in used.items():
-        if name is not None and name in assets.ASSETS:
-            entry = assets.asset(name)
-            weights[purpose] = {
-                "file": entry.file,
-                "sha256": entry.sha256,
-                "source": entry.origin,
-                "licence": entry.licence,
-            }
-    return weights
-
-
 def build(experiment: Experiment, overlaps: Sequence[str] | None = None) -> Parts:
     """Makes every object of a run; nothing is written.
 
@@ -160,7 +134,7 @@ def build(experiment: Experiment, overlaps: Sequence[str] | None = None) -> Part
     agent = create_agent(experiment.agent, chat)
     sampler, application = build_sampler(experiment, sets.train, device), application_of(experiment)
     check_chat(chat)
-    check_networks(networks, repository, sampler, application, device)
+    check_networks(networks, repository, sampler, application, device, training)
     check_sets(sets, metrics, experiment)
     if training.ema_warning is not None:
         warnings.append(training.ema_warning)

@@ -17,7 +17,7 @@ from lossagent.restorers.backbones import backbone
 
 SHIFTED = "shifted-efficientnet-lite0"
 """The perceptual guard that needs no download."""
-FIDELITY = ("psnr", "psnr_y", "ssim", "ssim_y")
+FIDELITY = ("psnr", "psnr_y", "ssim", "ssim_y", "ms_ssim", "ms_ssim_y")
 AGAINST_INPUT = frozenset({"lr_consistency"})
 AGAINST_START = frozenset({"drift"})
 

@@ -21,10 +21,13 @@ from lossagent.data import (
     demo_credits,
     pixel_type,
 )
+from lossagent.data.degradations import RealESRGANBatch, Untouched
+from lossagent.data.on_device import CONTEXT, OnDeviceSampler
 from lossagent.errors import Refused
 from lossagent.experiment import DegradationSettings, Experiment, RealESRGANSettings
 from lossagent.objectives.base import Pixels
 from lossagent.training.pictures import write_images
+from lossagent.training.sampler import Sampler
 
 RESERVED = frozenset({"feedback", "selection", "train", "input", "reference"})
 """Names that test sets may not have: folders and tables of a run are called so."""
@@ -109,7 +112,7 @@ class Sets:
         }
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -119,10 +122,15 @@ def synthetic_notices(parts: Mapping[str, Sequence[Part]]) -> list[str]:
     where: dict[str, list[str]] = {}
     for name, own in parts.items():
         for part in own:
-            if part.degradation is not None and (label := getattr(part.degradation, "label", "")).startswith("synthetic"):
+            if part.degradation is not None and (label := getattr(part.degradation, "label", "")).startswith(
+                "synthetic"
+            ):
                 where.setdefault(label, []).append(name)
-    return [f"{label} is made by lossagent from clean photographs, no published data set, in: "
-            f"{', '.join(dict.fromkeys(names))}." for label, names in where.items()]
+    return [
+        f"{label} is made by lossagent from clean photographs, no published data set, in: "
+        f"{', '.join(dict.fromkeys(names))}."
+        for label, names in where.items()
+    ]
 
 
 def build_sets(experiment: Experiment, overlaps: Sequence[str] | None = None) -> Sets:
@@ -153,7 +161,9 @@ def build_sets(experiment: Experiment, overlaps: Sequence[str] | None = None) ->
             declared=data.overlap == "declared",
             workers=2,
         )
-    return Sets(parts["train"], sets["feedback"], sets.get("selection"), test, tuple(overlaps), tuple(synthetic_notices(parts)))
+    return Sets(
+        parts["train"], sets["feedback"], sets.get("selection"), test, tuple(overlaps), tuple(synthetic_notices(parts))
+    )
 
 
 def _image_set(name: str, parts: Sequence[Part], scale: int) -> ImageSet:
@@ -217,7 +227,14 @@ def _on_device(
         raise Refused("data.train: degradation on the device takes one set of clean photographs, not several parts.")
     side = (data.patch + 2 * CONTEXT // experiment.scale) * experiment.scale
     crops = PatchSampler(
-        train[0].photographs.images, 1, side, Untouched(), experiment.seed, True, None, cache,
+        train[0].photographs.images,
+        1,
+        side,
+        Untouched(),
+        experiment.seed,
+        True,
+        None,
+        cache,
         max_damaged=data.max_damaged,
     )
     degrade = RealESRGANBatch(experiment.scale, sharpen=settings.sharpen)

@@ -13,6 +13,7 @@ import typer
 from PIL import Image
 from torch import nn
 
+from lossagent import checkpoints_data
 from lossagent.build.networks import build_restorer, network_of_run
 from lossagent.data import NamedImage, list_images, read
 from lossagent.data.degradations import imresize
@@ -23,12 +24,14 @@ from lossagent.training.pictures import Application
 
 
 def restore_command(
-    checkpoint: Annotated[str, typer.Argument(help="Run folder, checkpoint file, compact_x4, or bicubic.")],
+    checkpoint: Annotated[
+        str, typer.Argument(help="Run folder, checkpoint file, one of ours such as compact_x4, or bicubic.")
+    ],
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="Image file or folder.")],
     target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder to write PNG files to.")],
     state: Annotated[str, typer.Option(help="State of a run: selected, last, start or a number.")] = "selected",
     network: Annotated[
-        str, typer.Option(help="Network of a checkpoint file: compact, swinir or my.module:Net.")
+        str, typer.Option(help="Network of a checkpoint file: compact, swinir, promptir, spandrel or my.module:Net.")
     ] = "compact",
     scale: Annotated[int, typer.Option(help="Upscaling factor of a checkpoint file.")] = 4,
     multiple: Annotated[int, typer.Option(help="Inputs are padded to a multiple of it (SwinIR: 8).")] = 1,
@@ -49,8 +52,11 @@ def restore_command(
     elif run.is_dir():
         restored = _applied(*network_of_run(run, state), tile, overlap)
     else:
-        settings = RestorerSettings(network=network, start=checkpoint, arguments=_arguments(network, scale))
-        restored = _applied(build_restorer(settings), Application(scale, multiple), tile, overlap)
+        own = checkpoints_data.network(checkpoint) if checkpoint in checkpoints_data.NAMES else None
+        if own is None:
+            own = checkpoints_data.Network(network, _arguments(network, scale), scale, multiple)
+        settings = RestorerSettings(network=own.name, start=checkpoint, arguments=own.arguments)
+        restored = _applied(build_restorer(settings, own.scale), Application(own.scale, own.multiple), tile, overlap)
     for number, image in enumerate(images, start=1):
         result = Image.fromarray(restored(read(image.path)))
         target.mkdir(parents=True, exist_ok=True)

@@ -123,10 +123,27 @@ def size(path: Path) -> tuple[int, int]:
     try:
         with Image.open(path) as image:
             width, height = image.size
-            sideways = image.getexif().get(ORIENTATION, 1) >= 5
+            # For PNG Pillow's own getexif decodes all pixels, in case that metadata come after them.
+            early = image.format == "PNG" and not _late_metadata(path)
+            exif = Image.Image.getexif(image) if early else image.getexif()
+            sideways = exif.get(ORIENTATION, 1) >= 5
     except UNDECODABLE as error:
         raise _refusal(path, error) from error
     return (width, height) if sideways else (height, width)
+
+
+def _late_metadata(path: Path) -> bool:
+    """Whether a PNG file has EXIF or text after the beginning of its pixels."""
+    seen = False
+    with path.open("rb") as file:
+        file.seek(8)
+        while len(head := file.read(8)) == 8:
+            length, kind = struct.unpack(">I4s", head)
+            seen = seen or kind == b"IDAT"
+            if seen and kind in (b"eXIf", b"tEXt", b"zTXt", b"iTXt"):
+                return True
+            file.seek(length + 4, 1)
+    return False
 
 
 def list_images(folder: Path) -> tuple[NamedImage, ...]:

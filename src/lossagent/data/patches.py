@@ -181,4 +181,5 @@ def _crop_of(
     """``sharpen(image)[row:row + span, column:column + span]`` from the pixels around it."""
     top, left = max(row - SHARPENING_REACH, 0), max(column - SHARPENING_REACH, 0)
     around = image[top : row + span + SHARPENING_REACH, left : column + span + SHARPENING_REACH]
-    return sharpen(around)[row - top : row - top + span, column - left : column - left + span]
+    # A copy: cached photographs are read-only, and torch warns of those.
+    return sharpen(around.copy())[row - top : row - top + span, column - left : column - left + span]

@@ -99,7 +99,7 @@ class DataSettings(Settings):
     train: SetSettings
     feedback: SetSettings
     selection: SetSettings | None = None
-    test: dict[Annotated[str, Field(pattern=NAME)], SetSettings] = {}
+    test: dict[Annotated[str, Field(pattern=NAME)], SetSettings] = Field(default={})
     degradation: DegradationSettings = BicubicSettings()
     patch: int = Field(default=64, ge=8)
     jitter: bool = False

@@ -21,7 +21,7 @@ class NetworkSettings(Settings):
     """
 
     network: str
-    arguments: dict[str, Any] = {}
+    arguments: dict[str, Any] = Field(default={})
     start: str | None = None
     key: str | None = None
 
@@ -44,14 +44,16 @@ class LossSettings(Settings):
     """A loss of the repository and its initial weight.
 
     Attributes:
-        kind: ``l1``, ``mse``, ``charbonnier``, ``perceptual``, ``lpips``, ``adversarial``, ``ssim``, ``ms-ssim``, ``tv``,
-            ``fft``, ``edge``, ``ldl``, ``dists``, ...
+        kind: ``l1``, ``mse``, ``charbonnier``, ``perceptual``, ``lpips``, ``adversarial``, ``ssim``, ``ms-ssim``,
+            ``tv``, ``fft``, ``focal-frequency``, ``edge``, ``ldl``, ``dists``.
         weight: w_m of the first stage; 0 switches it off.
-        backbone: feature network of ``perceptual`` and ``lpips``.
+        backbone: feature network of ``perceptual`` and ``lpips``; ``dists`` has VGG16.
         weights: ``pretrained`` or ``random`` (named in the report) weights of the backbone.
         layers: layer -> weight, ``null`` for the published ones.
-        adversarial: GAN criterion.
+        adversarial: GAN criterion: ``vanilla``, ``lsgan``, ``hinge``, ``ragan``, ``wgan-softplus``.
         discriminator: the opponent of ``adversarial``.
+        isotropic: of ``tv``: gradient lengths rather than the sum of both directions.
+        refine: of ``ldl``: leave alone what the average of the weights does worse.
         sharpened: whether it compares with the sharpened target where the degradation makes one; ``null`` for what is
             published: all losses but adversarial ones.
     """
@@ -63,4 +65,6 @@ class LossSettings(Settings):
     layers: dict[str, float] | None = None
     adversarial: str = "vanilla"
     discriminator: NetworkSettings | None = None
+    isotropic: bool = False
+    refine: bool = True
     sharpened: bool | None = None

@@ -49,7 +49,7 @@ class Experiment(Settings):
     agent: AgentSettings
     chat: ChatSettings | None = None
     bounds: Bounds = Bounds()
-    tolerance: dict[str, float] = {}
+    tolerance: dict[str, float] = Field(default={})
     training: TrainingSettings = TrainingSettings()
 
     @model_validator(mode="after")

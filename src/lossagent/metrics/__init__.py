@@ -11,8 +11,10 @@ from lossagent.metrics.base import Metric
 from lossagent.metrics.colour import Space, full_luma, limited_luma
 from lossagent.metrics.consistency import Drift, LRConsistency, lr_consistency
 from lossagent.metrics.controls import correlated_noise
+from lossagent.metrics.dists import DISTSMetric
 from lossagent.metrics.lattice import LatticePeak, lattice_peak
 from lossagent.metrics.lpips import LPIPSMetric
+from lossagent.metrics.ms_ssim import MSSSIM, ms_ssim
 from lossagent.metrics.niqe import NIQE
 from lossagent.metrics.psnr import PSNR, psnr
 from lossagent.metrics.scoring import ScoreRow, score_paths
@@ -22,9 +24,11 @@ from lossagent.metrics.table import METRICS, MetricOptions, create
 
 __all__ = [
     "METRICS",
+    "MSSSIM",
     "NIQE",
     "PSNR",
     "SSIM",
+    "DISTSMetric",
     "Distance",
     "Drift",
     "FeatureDistance",
@@ -42,6 +46,7 @@ __all__ = [
     "lattice_peak",
     "limited_luma",
     "lr_consistency",
+    "ms_ssim",
     "psnr",
     "score_paths",
     "ssim",
