@@ -12,7 +12,7 @@ Each network is timed as it comes and channels-last; ours also through ``torch.c
 compiler.
 Rounds go through all variants in turn and the median over rounds is taken. On one thread the time is that of the CPU,
 which other work on the machine disturbs little; on more it is that of the clock. Ratios are of one run. Narrow networks
-and small batches: under three minutes on one thread, most of it compiling. Timings of GPUs are another story.
+and small batches: a minute, and some more for compiling unless ``--no-compile``. Timings of GPUs are another story.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ SWINIR = {
     "upsampler": "pixelshuffle",
     "drop_path_rate": 0.0,
 }
-PROMPTIR = {"dim": 24, "num_blocks": [1, 1, 1, 1], "num_refinement_blocks": 1, "decoder": True}
+PROMPTIR = {"dim": 24, "num_blocks": [1, 1, 1, 1], "num_refinement_blocks": 0, "decoder": True}
 Variant = tuple[str, nn.Module, Tensor]
 
 
@@ -170,7 +170,7 @@ def compared(title: str, ours: nn.Module, reference: nn.Module | None, x: Tensor
     variants = variants_of(ours, reference, x)
     applied = timed(forward, variants, repeats)
     if compiled:
-        # One variant, and its training step alone: each graph takes the compiler half a minute.
+        # One variant, and its training step alone: a graph takes the compiler a minute or two.
         variants.append(("lossagent, channels-last, compiled", torch.compile(variants[-1][1]), variants[-1][2]))
     trained = timed(step, variants, repeats)
     print(f"{'':36s}{'forward+backward':>18s}{'ratio':>8s}{'forward':>12s}{'ratio':>8s}")

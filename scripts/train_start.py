@@ -180,11 +180,15 @@ def card(facts: Mapping[str, Any], task: Task) -> str:
         f"| {title} | {scores['untouched']:.2f} | {scores['network']:.2f} |"
         for title, scores in facts["psnr_db"].items()
     )
+    done, planned = facts["iterations_done"], settings["iterations"]
+    early = f" (stopped early of {planned:,} planned)" if done < planned else ""
     return f"""# {name}
 
-A small network (`{facts["network"]}` with {json.dumps(facts["network_arguments"])}, {facts["parameters"]:,} parameters)
-trained for PSNR only on {task.what}. It is a start from which training under perceptual and adversarial losses is
-steered; it is not meant to compete with published networks.
+A small network (`{facts["network"]}`, {facts["parameters"]:,} parameters, arguments below) trained for PSNR only on
+{task.what}. It is a start from which training under perceptual and
+adversarial losses is steered; it is not meant to compete with published networks.
+
+    {json.dumps(facts["network_arguments"])}
 
 | set, {task.protocol}, dB | {task.untouched} | {name} |
 |---|---|---|
@@ -194,7 +198,7 @@ The sets were measured only: the kept weights are the moving average that was be
 training photographs.
 
 - Training: L1, Adam (0.9, 0.99), learning rate {settings["lr"]}, warm-up and half cosine,
-  {facts["iterations_done"]:,} iterations of {settings["batch"]} crops of {settings["patch"]} low-quality pixels,
+  {done:,} iterations{early} of {settings["batch"]} crops of {settings["patch"]} low-quality pixels,
   seed {facts["seed"]}, one CPU core, {facts["seconds"] / 60:.0f} minutes;
   kept: iteration {facts["kept"]["iteration"]:,}.
 - Data: {facts["photographs"]} photographs. {facts["data_licences"]}.

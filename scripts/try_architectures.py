@@ -1,12 +1,12 @@
 """Which of spandrel's architectures train here: builds each with random weights and tries it.
 
-    python scripts/try_architectures.py [--weights FOLDER] [--out docs/architectures.md] [--only SPAN DAT]
+    python scripts/try_architectures.py [--weights FILE ...] [--out docs/architectures.md] [--only SPAN DAT]
 
 Each network is made from spandrel's own class, with its defaults where those make a restorer of RGB images and else
 with the arguments below, written to a file, opened again by ``lossagent.restorers.load_foreign``, and put through a
 forward and a backward pass and one optimizer step in training mode, on two pictures of 32 px (more where it must be)
-on the CPU. It is then exported and opened once more. ``--weights`` adds the checkpoint files of a folder. Needs the
-extra ``archs``; about four minutes on one core.
+on the CPU. It is then exported and opened once more. ``--weights`` adds checkpoint files. Needs the
+extra ``archs``; some minutes on one core.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import tempfile
-import time
 import warnings
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -142,11 +141,7 @@ def step(row: Row, network: nn.Module, side: int) -> None:
     network.train()
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
     before = [p.detach().clone() for p in network.parameters()]
-    start = time.perf_counter()
     network(pictures(2, side)).square().mean().backward()
-    seconds = time.perf_counter() - start
-    if seconds > 5:
-        row.remarks.append(f"slow: {seconds:.0f} s for two pictures of {side} px")
     bad = [n for n, p in network.named_parameters() if p.grad is not None and not bool(torch.isfinite(p.grad).all())]
     if bad:
         raise RuntimeError(f"gradients of {len(bad)} parameters are no numbers ({bad[0]})")
@@ -234,7 +229,7 @@ def page(rows: list[Row]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--weights", type=Path, help="folder of checkpoint files to try as well")
+    parser.add_argument("--weights", type=Path, nargs="*", default=[], help="checkpoint files to try as well")
     parser.add_argument("--out", type=Path, help="Markdown file to write")
     parser.add_argument("--only", nargs="*", help="names of spandrel.architectures")
     arguments = parser.parse_args()
@@ -249,8 +244,7 @@ def main() -> None:
             title = kind if "in_nc" not in settings else f"{kind}, {settings['in_nc']} channels in"
             rows.append(attempt(title, lambda m=module, k=kind, s=settings: built(m, k, s, folder)))
             print(rows[-1].markdown(), flush=True)
-        files = sorted(arguments.weights.glob("*.pth")) if arguments.weights else []
-        for file in files:
+        for file in arguments.weights:
             copied = folder / file.name
             copied.write_bytes(file.read_bytes())
             rows.append(attempt(f"file `{file.name}`", lambda path=copied: path))

@@ -17,6 +17,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from command_line import Outcome, command, written
+from lossagent.checkpoints_data import path
 from lossagent.restorers import build
 from lossagent.runs import read_events
 from tiny import experiment, pictures
@@ -246,12 +247,43 @@ def paired(root: Path, role: str, side: int = 24) -> Data:
     return data
 
 
-@pytest.mark.parametrize("role", ["train", "feedback", "selection", "test"])
+@pytest.mark.parametrize("role", ["feedback", "selection", "test"])
 def test_a_ready_made_input_that_cannot_be_read_is_named(tmp_path: Path, role: str) -> None:
     data = paired(tmp_path, role)
     image = sorted((tmp_path / "low").iterdir())[1]
     truncated(image)
     assert str(image) in refused(tmp_path, data)
+
+
+def test_a_damaged_training_image_beyond_the_stated_share_is_named(tmp_path: Path) -> None:
+    data = experiment(tmp_path)
+    image = sorted((tmp_path / "data" / "train").iterdir())[1]
+    truncated(image)
+    said = refused(tmp_path, data)
+    assert str(image) in said
+    assert "1 of 3" in said
+    assert "data.max_damaged" in said
+
+
+def test_a_damaged_training_image_within_the_share_is_left_out_and_told(tmp_path: Path) -> None:
+    data = experiment(tmp_path, agent={"kind": "fixed"})
+    data["data"]["max_damaged"] = 0.4
+    data["training"] |= {"stages": 2}
+    image = sorted((tmp_path / "data" / "train").iterdir())[1]
+    truncated(image)
+    ran = command("run", written(data, tmp_path), "--out", tmp_path / "run")
+    assert ran.status == 0, ran.err
+    told = [e.text for e in read_events(tmp_path / "run") if e.kind == "warned" and str(image) in e.text]
+    assert len(told) == 1
+
+
+def test_a_damaged_training_input_ends_the_run_and_is_named(tmp_path: Path) -> None:
+    data = paired(tmp_path, "train")
+    image = sorted((tmp_path / "low").iterdir())[1]
+    truncated(image)
+    ran = command("run", written(data, tmp_path), "--out", tmp_path / "run")
+    assert ran.status == 1
+    assert str(image) in ran.err
 
 
 def test_pairs_of_another_scale_are_said_with_both_sizes(tmp_path: Path) -> None:
@@ -554,8 +586,8 @@ def test_restore_refuses_before_it_makes_a_folder(tmp_path: Path) -> None:
     out = tmp_path / "out"
     broken(command("restore", "gone.safetensors", low, out), "gone.safetensors")
     broken(command("restore", low, low, out), "experiment.yaml")
-    broken(command("restore", "compact_x4", low, out, "--network", "swinnir"), "Did you mean 'swinir'?")
-    broken(command("restore", "compact_x4", low, out, "--scale", "3"), "compact_x4")
+    broken(command("restore", path("compact_x4"), low, out, "--network", "swinnir"), "Did you mean 'swinir'?")
+    broken(command("restore", path("compact_x4"), low, out, "--scale", "3"), "compact_x4")
     assert not out.exists()
 
 

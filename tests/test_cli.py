@@ -21,7 +21,9 @@ from lossagent.restorers import build
 from lossagent.runs import read_trajectory
 from tiny import experiment, pictures
 
-EVERY = [[name] for name in COMMANDS if name != "assets"] + [["assets", name] for name in ("list", "fetch", "verify")]
+GROUPS = {"assets": ("list", "fetch", "verify"), "prepare": ("list", "check", "tile", "verify", "twins")}
+EVERY = [[name] for name in COMMANDS if name not in GROUPS]
+EVERY += [[group, name] for group, names in GROUPS.items() for name in names]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +49,7 @@ def test_help_names_every_command() -> None:
     shown = command("--help")
     assert shown.status == 0
     assert all(name in shown.out for name in COMMANDS)
-    assert all(name in command("assets", "--help").out for name in ("list", "fetch", "verify"))
+    assert all(name in command(group, "--help").out for group, names in GROUPS.items() for name in names)
 
 
 @pytest.mark.parametrize(

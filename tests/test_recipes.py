@@ -9,6 +9,7 @@ import yaml
 
 from command_line import command, written
 from lossagent import recipes
+from lossagent.assets import ASSETS
 from lossagent.agents.table import LLMSettings
 from lossagent.chat.table import ServerSettings
 from lossagent.errors import UnknownName
@@ -20,6 +21,12 @@ EVERY = [
     ("classical-sr", "small"),
     ("classical-sr", "smoke"),
     ("demo", "small"),
+    ("real-sr", "paper"),
+    ("real-sr", "small"),
+    ("real-sr", "smoke"),
+    ("all-in-one", "paper"),
+    ("all-in-one", "small"),
+    ("all-in-one", "smoke"),
 ]
 
 
@@ -67,7 +74,7 @@ def test_the_papers_losses_and_network() -> None:
     assert (chosen.scale, chosen.restorer.network) == (4, "swinir")
     assert chosen.restorer.arguments["embed_dim"] == 180
     assert chosen.restorer.arguments["depths"] == [6] * 6
-    assert chosen.data.degradation == "bicubic"
+    assert chosen.data.degradation.kind == "bicubic"
 
 
 def test_the_papers_agent_is_unguarded() -> None:
@@ -98,7 +105,9 @@ def test_the_papers_overlap_is_declared_and_ten_feedback_images_are_drawn() -> N
 
 
 def test_other_recipes_keep_sets_apart_and_guard_the_agent() -> None:
-    for name, scale in EVERY[1:]:
+    for name, scale in EVERY:
+        if scale == "paper":
+            continue
         chosen = recipe(name, scale)
         assert chosen.data.overlap == "refuse"
         assert chosen.data.selection is not None
@@ -108,10 +117,11 @@ def test_other_recipes_keep_sets_apart_and_guard_the_agent() -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("no_assets")
-def test_the_smoke_recipe_runs_to_its_report(tmp_path: Path) -> None:
+@pytest.mark.parametrize("task", ["classical-sr", "real-sr", "all-in-one"])
+def test_the_smoke_recipe_runs_to_its_report(tmp_path: Path, task: str) -> None:
     for package in ("skimage", "sklearn"):
         pytest.importorskip(package, reason="ships the photographs of the demo")
-    file = written(yaml.safe_load(recipes.text("classical-sr", "smoke")), tmp_path)
+    file = written(yaml.safe_load(recipes.text(task, "smoke")), tmp_path)
     folder = tmp_path / "run"
     ran = command("run", file, "training.threads=1", "--out", folder)
     assert ran.status == 0, ran.err
@@ -122,3 +132,34 @@ def test_the_smoke_recipe_runs_to_its_report(tmp_path: Path) -> None:
     trajectory = read_trajectory(folder)
     assert len(trajectory.scored) == 4
     assert trajectory.finished is not None
+
+
+def test_the_other_tasks_lengths_and_weights_are_the_papers() -> None:
+    real, all_in_one = recipe("real-sr", "paper"), recipe("all-in-one", "paper")
+    assert (real.training.stages * real.training.iterations, real.training.iterations) == (200_000, 5000)
+    assert real.initial.values() == {"l1": 1.0, "perceptual": 0.1, "gan": 0.01}
+    assert real.restorer.arguments["upsampler"] == "nearest+conv"
+    feedback = real.data.sets["feedback"][0]
+    assert (feedback.reference, feedback.count) == (False, 10)
+    assert (all_in_one.training.stages * all_in_one.training.iterations, all_in_one.training.iterations) == (100_000, 2500)
+    assert all_in_one.training.batch == 16
+    assert all_in_one.initial.values() == {"l1": 1.0, "perceptual": 0.1, "lpips": 1.0}
+    assert all_in_one.scale == 1
+    assert sum(part.count or 0 for part in all_in_one.data.sets["feedback"]) == 10
+
+
+def test_the_all_in_one_weights_are_promptirs_epoch() -> None:
+    train = recipe("all-in-one", "paper").data.sets["train"]
+    # 5144 images three times for each sigma, 200 rain pairs 120 times, 72,135 haze pairs.
+    assert {part.condition: part.weight for part in train} == {
+        "noise15": 5144 * 3,
+        "noise25": 5144 * 3,
+        "noise50": 5144 * 3,
+        "rain": 200 * 120,
+        "haze": 72135,
+    }
+
+
+def test_every_start_of_a_paper_recipe_is_an_asset() -> None:
+    for task in ("classical-sr", "real-sr", "all-in-one"):
+        assert recipe(task, "paper").restorer.start in ASSETS

@@ -153,7 +153,7 @@ def test_slots_outside_the_batch_are_refused(photos, first, count):
 
 def test_the_sharpened_target_is_that_of_the_photograph(tmp_path, rng):
     coarse = Image.fromarray(rng.integers(0, 256, (16, 16, 3), dtype=np.uint8))
-    photo = np.asarray(coarse.resize((160, 150), Image.Resampling.BICUBIC))
+    photo = np.array(coarse.resize((160, 150), Image.Resampling.BICUBIC))
     Image.fromarray(photo).save(tmp_path / "a.png")
     images = [NamedImage("a", tmp_path / "a.png")]
     crisp = PatchSampler(images, 4, 8, Bicubic(4), 1, sharpen=True)

@@ -23,6 +23,7 @@ from lossagent.data import (
 )
 from lossagent.data.degradations import RealESRGANBatch, Untouched
 from lossagent.data.on_device import CONTEXT, OnDeviceSampler
+from lossagent.data.images import CorruptImage
 from lossagent.errors import Refused
 from lossagent.experiment import DegradationSettings, Experiment, RealESRGANSettings
 from lossagent.objectives.base import Pixels
@@ -150,6 +151,7 @@ def build_sets(experiment: Experiment, overlaps: Sequence[str] | None = None) ->
     parts = collect(experiment)
     sets = {name: _image_set(name, parts[name], experiment.scale) for name in parts if name != "train"}
     test = {name: sets[name] for name in data.test}
+    damaged: list[CorruptImage] = []
     if overlaps is None:
         selection = parts.get("selection", ())
         overlaps = check_disjoint(
@@ -160,10 +162,31 @@ def build_sets(experiment: Experiment, overlaps: Sequence[str] | None = None) ->
             allow=data.allow,
             declared=data.overlap == "declared",
             workers=2,
+            corrupt=damaged.append,
         )
+        _check_damage(damaged, len(_images(parts["train"])), data.max_damaged)
+        _check_inputs(sets)
     return Sets(
         parts["train"], sets["feedback"], sets.get("selection"), test, tuple(overlaps), tuple(synthetic_notices(parts))
     )
+
+
+def _check_damage(damaged: Sequence[CorruptImage], total: int, limit: float) -> None:
+    """Refuses a training set of which more than a share cannot be decoded; the sampler leaves out fewer."""
+    if len(damaged) > limit * total:
+        first = " ".join(str(error) for error in damaged[:3])
+        raise Refused(
+            f"data.train: {len(damaged)} of {total} training images cannot be used, {len(damaged) / total:.1%}; at most "
+            f"{limit:.1%} may be damaged (data.max_damaged). Take them out, or replace them. The first: {first}"
+        )
+
+
+def _check_inputs(sets: Mapping[str, ImageSet]) -> None:
+    """Reads ready-made inputs once: the overlap check has read the references only."""
+    for images in sets.values():
+        for entry in images.entries:
+            if entry.low is not None:
+                entry.low.pixels()
 
 
 def _image_set(name: str, parts: Sequence[Part], scale: int) -> ImageSet:

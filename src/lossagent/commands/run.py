@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from lossagent.commands.arms import carry_out_beside
 from lossagent.console import Narrator
 from lossagent.errors import Failed, Interrupted, LossAgentError, Refused
 from lossagent.experiment import Experiment, load
@@ -23,6 +24,10 @@ def run(
     experiment: Annotated[Path, typer.Argument(help="Experiment file; `lossagent recipe` prints one to edit.")],
     overrides: Annotated[list[str] | None, typer.Argument(help="Changes such as training.stages=8.")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder to make; runs/NAME by default.")] = None,
+    beside: Annotated[
+        list[str] | None,
+        typer.Option(help="Baseline to run after it at the same budget, in OUT-NAME: fixed or random. Repeatable."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option(help="Check everything, show the first prompt and an estimate, stop.")
     ] = False,
@@ -32,13 +37,20 @@ def run(
 ) -> None:
     """Trains under steered loss weights.
 
-    Example: lossagent run experiment.yaml training.stages=8 --out runs/niqe
+    With baselines the report shows all runs; started again, what is unfinished goes on.
+
+    Example: lossagent run experiment.yaml training.stages=8 --out runs/niqe --beside fixed
     """
     ranks = Ranks.join()
     console = Console(highlight=False, soft_wrap=True, quiet=not ranks.main)
     with ending_alike(ranks.size > 1):
-        chosen, folder = ranks.from_main(lambda: _chosen(experiment, overrides or [], out, dry_run))
-        if dry_run:
+        new = not dry_run and not beside
+        chosen, folder = ranks.from_main(lambda: _chosen(experiment, overrides or [], out, new))
+        if beside and not dry_run:
+            if ranks.size > 1 or tensorboard:
+                raise Refused("--beside runs on one process and without --tensorboard; start each run by itself.")
+            _compared(chosen, folder, beside, console, again(experiment, overrides or [], folder, beside))
+        elif dry_run:
             from lossagent.rehearsal import rehearse
 
             with ranks.in_touch():
@@ -75,12 +87,25 @@ def resume(
         ranks.leave()
 
 
-def _chosen(file: Path, overrides: list[str], out: Path | None, dry_run: bool) -> tuple[Experiment, Path]:
+def _chosen(file: Path, overrides: list[str], out: Path | None, new: bool) -> tuple[Experiment, Path]:
     chosen = load(file, overrides)
     folder = out or Path("runs") / chosen.name
-    if not dry_run:
+    if new:
         refuse_existing(folder)  # before the slow part of the checks
     return chosen, folder
+
+
+def again(file: Path, overrides: list[str], folder: Path, beside: list[str]) -> str:
+    """The command that goes on with a run and its baselines."""
+    words = ["lossagent run", str(file), *overrides, f"--out {folder}", *(f"--beside {name}" for name in beside)]
+    return " ".join(words)
+
+
+def _compared(chosen: Experiment, folder: Path, beside: list[str], console: Console, command: str) -> None:
+    folders = carry_out_beside(chosen, folder, beside, console, command)
+    page = write_report(folders, folder / "report.html")
+    console.print(f"Report: {page}", markup=False)
+    console.print(f"Runs:   {', '.join(str(f) for f in folders)}", markup=False)
 
 
 def _stages(run: Path) -> int:

@@ -10,14 +10,15 @@ which the thresholds were set. On 398 others against 189 of the benchmark images
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations
 
 from lossagent.data.alignment import agreement
 from lossagent.data.fingerprint import Fingerprint, fingerprint, likeness
-from lossagent.data.images import NamedImage
+from lossagent.data.images import CorruptImage, NamedImage
 from lossagent.data.keypoints import Placement, place
 from lossagent.errors import Refused
 
@@ -68,7 +69,10 @@ def compare(a: Fingerprint, b: Fingerprint) -> str | None:
 
 
 def overlaps(
-    roles: Mapping[str, Sequence[NamedImage]], workers: int = 1, allow: Collection[tuple[str, str]] = ()
+    roles: Mapping[str, Sequence[NamedImage]],
+    workers: int = 1,
+    allow: Collection[tuple[str, str]] = (),
+    corrupt: Callable[[CorruptImage], None] | None = None,
 ) -> list[Overlap]:
     """Every pair of images of different roles that shows the same photograph, in the order of the roles.
 
@@ -78,13 +82,27 @@ def overlaps(
         roles: role, e.g. ``"train"``, -> its images.
         workers: threads; the result does not depend on them.
         allow: pairs of image names, in either order, that are not looked at.
+        corrupt: takes what is wrong with a training image that cannot be decoded, and passes it over.
 
     Raises:
         Refused: a file that cannot be read.
     """
+
+    def taken(role: str, image: NamedImage) -> Fingerprint | None:
+        try:
+            return fingerprint(image)
+        except CorruptImage as error:
+            if corrupt is None or role != "train":
+                raise
+            corrupt(error)
+            return None
+
     passed = {frozenset(pair) for pair in allow}
     with ThreadPoolExecutor(workers) as threads:
-        prints = {role: list(threads.map(fingerprint, images)) for role, images in roles.items()}
+        prints = {
+            role: [p for p in threads.map(partial(taken, role), images) if p is not None]
+            for role, images in roles.items()
+        }
         pairs = [
             ((first, second), a, b)
             for first, second in combinations(prints, 2)
@@ -108,6 +126,7 @@ def check_disjoint(
     allow: Collection[tuple[str, str]] = (),
     declared: bool = False,
     workers: int = 1,
+    corrupt: Callable[[CorruptImage], None] | None = None,
 ) -> list[str]:
     """Refuses equal pixels and near-twins between the four sets; warns of images that share a part.
 
@@ -116,6 +135,7 @@ def check_disjoint(
         allow: pairs of image names, in either order, that may show the same photograph.
         declared: nothing is refused: every overlap becomes a warning.
         workers: threads.
+        corrupt: see :func:`overlaps`.
 
     Returns:
         Warnings, one for each pair.
@@ -124,7 +144,7 @@ def check_disjoint(
         Refused: an overlap that is neither declared nor allowed, naming the files of up to five pairs.
     """
     roles = {"train": train, "feedback": feedback, "selection": selection, "test": test}
-    found = overlaps(roles, workers, allow)
+    found = overlaps(roles, workers, allow, corrupt)
     refused = [] if declared else [o for o in found if o.kind != "part"]
     if refused:
         listed = "; ".join(str(overlap) for overlap in refused[:5])

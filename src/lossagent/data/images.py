@@ -133,16 +133,20 @@ def size(path: Path) -> tuple[int, int]:
 
 
 def _late_metadata(path: Path) -> bool:
-    """Whether a PNG file has EXIF or text after the beginning of its pixels."""
+    """Whether a PNG file has something that may hold an orientation after the beginning of its pixels."""
     seen = False
     with path.open("rb") as file:
         file.seek(8)
         while len(head := file.read(8)) == 8:
             length, kind = struct.unpack(">I4s", head)
             seen = seen or kind == b"IDAT"
+            taken = 0
             if seen and kind in (b"eXIf", b"tEXt", b"zTXt", b"iTXt"):
-                return True
-            file.seek(length + 4, 1)
+                text = file.read(min(length, 24))
+                taken = len(text)
+                if kind == b"eXIf" or text.startswith((b"Raw profile type exif", b"XML:com.adobe.xmp")):
+                    return True
+            file.seek(length + 4 - taken, 1)
     return False
 
 

@@ -56,13 +56,20 @@ def matched(
 
 
 def guessed(clean: Sequence[NamedImage], low: Sequence[NamedImage], scale: int) -> Match:
-    """The rule under which names pair; ``"name"`` where it fits, and where none does, so that its error is told."""
-    for match in ("name", "rain", "haze"):
+    """The rule under which names pair; ``"name"`` where it fits, and where none does, so that its error is told.
+
+    Haze is a guess only where every name has a ``_`` and none is a clean image's: its rule forgives images without
+    twins, and would hide what is missing elsewhere.
+    """
+    names = {image.name for image in clean}
+    hazy = all("_" in image.name and image.name not in names for image in low)
+    rules: tuple[Match, ...] = ("name", "rain", "haze") if hazy else ("name", "rain")
+    for rule in rules:
         try:
-            matched(clean, low, scale, match)
+            matched(clean, low, scale, rule)
         except Refused:
             continue
-        return match
+        return rule
     return "name"
 
 
