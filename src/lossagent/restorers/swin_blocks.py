@@ -31,7 +31,7 @@ class SwinSettings:
     dim: int
     resolution: tuple[int, int]
     window: int
-    mlp_ratio: float
+    mlp_ratio: float | int
     qkv_bias: bool
     qk_scale: float | None
     drop: float

@@ -93,7 +93,7 @@ class SwinIR(nn.Module):
         depths: Sequence[int] = (6, 6, 6, 6),
         num_heads: Sequence[int] = (6, 6, 6, 6),
         window_size: int = 8,
-        mlp_ratio: float = 4.0,
+        mlp_ratio: float | int = 4.0,
         qkv_bias: bool = True,
         qk_scale: float | None = None,
         drop_rate: float = 0.0,

@@ -56,8 +56,8 @@ class SyntheticHaze:
     light: Range = (0.7, 1.0)
 
     def __post_init__(self) -> None:
-        check_range("beta", self.beta, 0, 10)
-        check_range("light", self.light, 0, 1)
+        check_range("beta", self.beta, 0.0, 10.0)
+        check_range("light", self.light, 0.0, 1.0)
         if self.depth is not None:
             assert self._maps is not None
 

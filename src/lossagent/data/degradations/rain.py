@@ -85,11 +85,11 @@ class SyntheticRain:
     brightness: Range = (0.3, 0.7)
 
     def __post_init__(self) -> None:
-        check_range("density", self.density, 0, 0.1)
-        check_range("length", self.length, 1, 200)
-        check_range("angle", self.angle, -90, 90)
-        check_range("width", self.width, 0.3, 10)
-        check_range("brightness", self.brightness, 0, 1)
+        check_range("density", self.density, 0.0, 0.1)
+        check_range("length", self.length, 1.0, 200.0)
+        check_range("angle", self.angle, -90.0, 90.0)
+        check_range("width", self.width, 0.3, 10.0)
+        check_range("brightness", self.brightness, 0.0, 1.0)
 
     @property
     def scale(self) -> int:
