@@ -9,8 +9,8 @@ import yaml
 
 from command_line import command, written
 from lossagent import recipes
-from lossagent.assets import ASSETS
 from lossagent.agents.table import LLMSettings
+from lossagent.assets import ASSETS
 from lossagent.chat.table import ServerSettings
 from lossagent.errors import UnknownName
 from lossagent.experiment import Experiment, parse
@@ -141,7 +141,10 @@ def test_the_other_tasks_lengths_and_weights_are_the_papers() -> None:
     assert real.restorer.arguments["upsampler"] == "nearest+conv"
     feedback = real.data.sets["feedback"][0]
     assert (feedback.reference, feedback.count) == (False, 10)
-    assert (all_in_one.training.stages * all_in_one.training.iterations, all_in_one.training.iterations) == (100_000, 2500)
+    assert (all_in_one.training.stages * all_in_one.training.iterations, all_in_one.training.iterations) == (
+        100_000,
+        2500,
+    )
     assert all_in_one.training.batch == 16
     assert all_in_one.initial.values() == {"l1": 1.0, "perceptual": 0.1, "lpips": 1.0}
     assert all_in_one.scale == 1

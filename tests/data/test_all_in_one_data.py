@@ -437,12 +437,13 @@ def promptir(root: Path, save) -> None:
     save(root / "Train" / "Derain" / "rainy" / "rain-1.png")
     save(root / "test" / "derain" / "Rain100L" / "target" / "1.png")
     save(root / "test" / "derain" / "Rain100L" / "input" / "1.png")
-    for clean, low in ((root / "Train/Dehaze/original", root / "Train/Dehaze/synthetic"),) + (
-        (root / "test/dehaze/target", root / "test/dehaze/input"),
+    for clean, low in (
+        ("Train/Dehaze/original", "Train/Dehaze/synthetic"),
+        ("test/dehaze/target", "test/dehaze/input"),
     ):
-        save(clean / "0025.png")
+        save(root / clean / "0025.png")
         for air in ("0.8_0.1", "1_0.2"):
-            save(low / f"0025_{air}.png")
+            save(root / low / f"0025_{air}.png")
 
 
 def test_promptir_folders(tmp_path, save):

@@ -15,7 +15,7 @@ from lossagent.data.degradations import Bicubic
 from lossagent.errors import Refused, RunBusy
 from lossagent.evaluation.benchmark import Benchmark, carry_out
 from lossagent.evaluation.files import csv_text, gathered, write_files
-from lossagent.evaluation.methods import BicubicMethod, FolderMethod, InputMethod, NetworkMethod, Reflected
+from lossagent.evaluation.methods import BicubicMethod, FolderMethod, InputMethod, NetworkMethod
 from lossagent.evaluation.protocols import protocol
 from lossagent.evaluation.scores import opened
 from lossagent.evaluation.sets import SetSpec, open_sets
@@ -238,7 +238,7 @@ def test_foreign_padding_reflects_and_crops_back():
             return x
 
     image = torch.arange(5.0 * 3).reshape(1, 1, 3, 5).expand(1, 3, 3, 5) / 15
-    assert torch.equal(Reflected(Same(), 1, 4)(image), image)
+    assert torch.equal(restore(Same(), image, scale=1, multiple=4, reflect=True), image)
     assert seen[0].shape == (1, 3, 4, 8)
     assert torch.equal(seen[0], torch.nn.functional.pad(image, (0, 3, 0, 1), mode="reflect"))
 

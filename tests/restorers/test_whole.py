@@ -149,7 +149,7 @@ def test_small_images_and_progress():
     ("arguments", "message"),
     [
         ({"scale": 2}, r"must enlarge by scale 2: images \[1, 3, 20, 20\] to \[1, 3, 40, 40\]; it returned"),
-        ({"scale": 0}, "scale and multiple must be at least 1; found 0 and 1"),
+        ({"scale": 0}, "scale, multiple and minimum must be at least 1; found 0, 1 and 1"),
         (
             {"scale": 1, "tile": 16, "overlap": 16},
             "exceed overlap by at least as much; found tile 16, overlap 16",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -12,7 +14,7 @@ from lossagent.errors import DoesNotFit, Refused
 from lossagent.experiment import Experiment, LossSettings, NetworkSettings, load
 from lossagent.losses import LOSSES, Loss, LossOptions, LossRepository, Opponent
 from lossagent.records import State
-from lossagent.restorers import build, build_discriminator, load_foreign, load_into
+from lossagent.restorers import Foreign, build, build_discriminator, load_foreign, load_into
 from lossagent.runs import read_trajectory
 from lossagent.training import checkpoints
 from lossagent.training.networks import Networks
@@ -142,7 +144,16 @@ def build_networks(experiment: Experiment, opponents: dict[str, Opponent], devic
 def application_of(experiment: Experiment) -> Application:
     """How the restorer is applied to whole images."""
     restorer = experiment.restorer
+    if restorer.network == FOREIGN and restorer.start is not None:
+        foreign = foreign_application(load_foreign(start_file(restorer.start)))
+        multiple = math.lcm(foreign.multiple, restorer.multiple)
+        return replace(foreign, multiple=multiple, strictly_larger=restorer.strictly_larger, tile=restorer.tile)
     return Application(experiment.scale, restorer.multiple, restorer.strictly_larger, restorer.tile)
+
+
+def foreign_application(foreign: Foreign) -> Application:
+    """How spandrel applies a network to whole images."""
+    return Application(foreign.scale, foreign.multiple, reflect=True, minimum=foreign.minimum)
 
 
 def load_scored(experiment: Experiment, run: Path, state: State, network: nn.Module) -> None:

@@ -22,8 +22,8 @@ from lossagent.data import (
     pixel_type,
 )
 from lossagent.data.degradations import RealESRGANBatch, Untouched
-from lossagent.data.on_device import CONTEXT, OnDeviceSampler
 from lossagent.data.images import CorruptImage
+from lossagent.data.on_device import CONTEXT, OnDeviceSampler
 from lossagent.errors import Refused
 from lossagent.experiment import DegradationSettings, Experiment, RealESRGANSettings
 from lossagent.objectives.base import Pixels
@@ -176,8 +176,8 @@ def _check_damage(damaged: Sequence[CorruptImage], total: int, limit: float) -> 
     if len(damaged) > limit * total:
         first = " ".join(str(error) for error in damaged[:3])
         raise Refused(
-            f"data.train: {len(damaged)} of {total} training images cannot be used, {len(damaged) / total:.1%}; at most "
-            f"{limit:.1%} may be damaged (data.max_damaged). Take them out, or replace them. The first: {first}"
+            f"data.train: {len(damaged)} of {total} training images cannot be used, {len(damaged) / total:.1%}; "
+            f"at most {limit:.1%} may be damaged (data.max_damaged). Take them out, or replace them. The first: {first}"
         )
 
 

@@ -14,9 +14,9 @@ import yaml
 from safetensors import SafetensorError, safe_open
 
 from lossagent import checkpoints_data
-from lossagent.build.networks import chosen_state, network_of_run, start_file
+from lossagent.build.networks import chosen_state, foreign_application, network_of_run, start_file
 from lossagent.errors import Refused
-from lossagent.evaluation.methods import BicubicMethod, FolderMethod, InputMethod, Method, NetworkMethod, Reflected
+from lossagent.evaluation.methods import BicubicMethod, FolderMethod, InputMethod, Method, NetworkMethod
 from lossagent.experiment import load
 from lossagent.restorers import build, load_into
 from lossagent.restorers.foreign import load_foreign
@@ -144,12 +144,9 @@ def _checkpoint(named: Named, reading: Reading, scale: int) -> NetworkMethod:
             label, network, reading.applied(application), f"checkpoint {file.name}", (), reading.device
         )
     foreign = load_foreign(file)
-    application = reading.applied(Application(foreign.scale))
-    if application.tile is not None:  # tiles start at multiples, so that windows lie as in the whole image
-        application = replace(application, multiple=max(application.multiple, foreign.multiple))
-    padded = Reflected(foreign.network, foreign.scale, foreign.multiple, foreign.minimum)
+    application = reading.applied(foreign_application(foreign))
     about = f"checkpoint {file.name}, {foreign.architecture} through spandrel"
-    return NetworkMethod(label, padded, application, about, (), reading.device)
+    return NetworkMethod(label, foreign.network, application, about, (), reading.device)
 
 
 @dataclass(frozen=True)

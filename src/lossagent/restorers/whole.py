@@ -26,6 +26,8 @@ def restore(
     tile: int | None = None,
     overlap: int = 16,
     blend: bool = False,
+    reflect: bool = False,
+    minimum: int = 1,
     progress: Progress | None = None,
 ) -> Float[Tensor, "batch 3 rows columns"]:
     """Restores images in evaluation mode without gradients; the network is left as it was, mode by mode.
@@ -46,6 +48,9 @@ def restore(
         tile: side of a tile in input pixels, a multiple of ``multiple``; ``None`` restores at once.
         overlap: input pixels that neighbouring tiles share at least, less than a tile.
         blend: fade between tiles instead of cutting.
+        reflect: pad by the mirror image without the edge pixel, as spandrel does. The border of an image sees it:
+            CRAFT x4 gives 32.388 dB on Set5 with it, 32.410 with the edge repeated.
+        minimum: least side of what the network gets, in input pixels.
         progress: called after each tile.
 
     Returns:
@@ -58,17 +63,17 @@ def restore(
         raise Refused(
             f"image must be float of shape [batch, 3, height, width]; found {image.dtype} {list(image.shape)}."
         )
-    if scale < 1 or multiple < 1:
-        raise Refused(f"scale and multiple must be at least 1; found {scale} and {multiple}.")
+    if scale < 1 or multiple < 1 or minimum < 1:
+        raise Refused(f"scale, multiple and minimum must be at least 1; found {scale}, {multiple} and {minimum}.")
     height, width = image.shape[-2:]
-    rows, columns = (next_multiple(size, multiple, strict=strict) for size in (height, width))
+    rows, columns = (next_multiple(max(size, minimum), multiple, strict=strict) for size in (height, width))
     if tile is not None and (tile < 1 or tile % multiple or not 0 <= overlap <= tile - multiple):
         raise Refused(
             f"tile must be a multiple of {multiple} (multiple) and exceed overlap by at least as much; "
             f"found tile {tile}, overlap {overlap}."
         )
     with _evaluating(network), torch.inference_mode():
-        padded = mirror(image, rows, columns, repeat_edge=True)
+        padded = mirror(image, rows, columns, repeat_edge=not reflect)
         if tile is None or (rows <= tile and columns <= tile):
             restored = _apply(network, padded, scale).to(image.device)
             if progress is not None:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
 from lossagent.errors import Damaged
 from lossagent.objectives.base import Pixels
@@ -31,6 +32,8 @@ class Application:
         strictly_larger: pad to the next strictly larger multiple (SwinIR at test time).
         tile: side of a tile in input pixels, ``None`` restores whole images.
         overlap: pixels that tiles share.
+        reflect: pad without repeating the edge, as spandrel does.
+        minimum: least side of what the network gets.
     """
 
     scale: int
@@ -38,20 +41,26 @@ class Application:
     strictly_larger: bool = False
     tile: int | None = None
     overlap: int = 16
+    reflect: bool = False
+    minimum: int = 1
 
     def __call__(self, network: nn.Module, degraded: Pixels, device: torch.device) -> Pixels:
         """Restores one image: uint8 [h, w, 3] -> uint8 [h * scale, w * scale, 3], clamped and rounded."""
-        image = from_uint8(degraded).to(device)
-        restored = restore(
+        return to_uint8(self.restored(network, degraded, device))
+
+    def restored(self, network: nn.Module, degraded: Pixels, device: torch.device) -> Float[Tensor, "1 3 rows columns"]:
+        """The same without rounding to 8 bits: float32 in [0, 1]."""
+        return restore(
             network,
-            image,
+            from_uint8(degraded).to(device),
             scale=self.scale,
             multiple=self.multiple,
             strict=self.strictly_larger,
             tile=self.tile,
             overlap=self.overlap,
+            reflect=self.reflect,
+            minimum=self.minimum,
         )
-        return to_uint8(restored)
 
 
 class Pictures:
