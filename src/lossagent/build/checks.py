@@ -80,6 +80,8 @@ def check_sets(sets: Sets, metrics: Mapping[str, Metric], experiment: Experiment
 def _check_smallest(label: str, images: ImageSet, metrics: Mapping[str, Metric]) -> None:
     def output(number: int) -> tuple[int, int]:
         height, width = size(images.images[number].path)
+        unit = images.entries[number].crop * (images.scale if images.reference else 1)
+        height, width = height // unit * unit, width // unit * unit
         low = (height // images.scale, width // images.scale) if images.reference else (height, width)
         return low[0] * images.scale, low[1] * images.scale
 

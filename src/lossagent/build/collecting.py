@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,7 +96,7 @@ def _photographs(name: str, settings: ImagesSettings, scale: int) -> Photographs
         return pairs(Path(settings.images[0]), Path(settings.low), scale, name, settings.match)
     found = [_folder(Path(path), scale, settings) for path in settings.images]
     if len(found) == 1:
-        return Photographs(name, found[0].images, found[0].lq, found[0].scale)
+        return Photographs(name, found[0].images, found[0].lq, found[0].scale, found[0].notes)
     return Photographs(name, _merged(found))
 
 
@@ -111,9 +112,9 @@ def _folder(path: Path, scale: int, settings: ImagesSettings) -> Photographs:
 
 def _merged(parts: Sequence[Photographs]) -> tuple[NamedImage, ...]:
     """Images of several folders; a name that repeats gets its folder's in front."""
-    names = [image.name for part in parts for image in part.images]
+    names = Counter(image.name for part in parts for image in part.images)
     return tuple(
-        NamedImage(f"{part.name}-{image.name}" if names.count(image.name) > 1 else image.name, image.path)
+        NamedImage(f"{part.name}-{image.name}" if names[image.name] > 1 else image.name, image.path)
         for part in parts
         for image in part.images
     )
@@ -121,7 +122,7 @@ def _merged(parts: Sequence[Photographs]) -> tuple[NamedImage, ...]:
 
 def _take(found: Photographs, chosen: Sequence[int]) -> Photographs:
     lq = None if found.lq is None else tuple(found.lq[i] for i in chosen)
-    return Photographs(found.name, tuple(found.images[i] for i in chosen), lq, found.scale)
+    return Photographs(found.name, tuple(found.images[i] for i in chosen), lq, found.scale, found.notes)
 
 
 def _drawn(found: Photographs, count: int, name: str, seed: int) -> Photographs:

@@ -154,7 +154,7 @@ def build(experiment: Experiment, overlaps: Sequence[str] | None = None) -> Part
         ceiling={name: value for name, value in means.items() if value is not None},
         agent=agent,
         chat=chat,
-        warnings=(*warnings, *sets.conversions(), *sets.synthetic, *sets.overlaps),
+        warnings=(*warnings, *sets.conversions(), *sets.notes, *sets.overlaps),
     )
 
 

@@ -44,7 +44,7 @@ class Sets:
         selection: they choose the checkpoint.
         test: name -> set, never used for a choice.
         overlaps: sentences on photographs that stand in two sets, declared or only partly alike.
-        synthetic: sentences on degradations that stand in for published data sets.
+        notes: sentences on pairs that were guessed, and on degradations that stand in for published data sets.
     """
 
     train: tuple[Part, ...]
@@ -52,7 +52,7 @@ class Sets:
     selection: ImageSet | None
     test: dict[str, ImageSet]
     overlaps: tuple[str, ...]
-    synthetic: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @staticmethod
     def inputs(images: ImageSet) -> dict[str, Pixels]:
@@ -166,9 +166,9 @@ def build_sets(experiment: Experiment, overlaps: Sequence[str] | None = None) ->
         )
         _check_damage(damaged, len(_images(parts["train"])), data.max_damaged)
         _check_inputs(sets)
-    return Sets(
-        parts["train"], sets["feedback"], sets.get("selection"), test, tuple(overlaps), tuple(synthetic_notices(parts))
-    )
+    said = [f"data.{name}: {note}" for name, own in parts.items() for part in own for note in part.photographs.notes]
+    notes = (*said, *synthetic_notices(parts))
+    return Sets(parts["train"], sets["feedback"], sets.get("selection"), test, tuple(overlaps), notes)
 
 
 def _check_damage(damaged: Sequence[CorruptImage], total: int, limit: float) -> None:

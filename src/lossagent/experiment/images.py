@@ -17,7 +17,7 @@ class ImagesSettings(Settings):
         images: folders (or single files) of ground-truth images.
         low: folder of ready-made low-quality images, matched by name; without it they are made by ``degradation``.
         match: how names of ready-made pairs fit together: equal ``name``; ``rain``, ``rain-1`` with ``norain-1``;
-            ``haze``, the clean name is what stands before the first ``_``.
+            ``haze``, the clean name is what stands before the first ``_``; ``null`` looks which fits and says so.
         reference: ``false`` for a set that has low-quality images only (then ``images`` holds those).
         count: how many are drawn at random (by the experiment's seed, recorded), ``null`` for all.
         without: sets whose images are left out here, e.g. ``[feedback]`` for the rest of a folder that feedback images
@@ -31,7 +31,7 @@ class ImagesSettings(Settings):
 
     images: tuple[str, ...] = ()
     low: str | None = None
-    match: Literal["name", "rain", "haze"] = "name"
+    match: Literal["name", "rain", "haze"] | None = None
     reference: bool = True
     count: int | None = Field(default=None, ge=1)
     without: tuple[str, ...] = ()
