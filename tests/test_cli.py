@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from command_line import command, written
 from lossagent import assets, recipes
-from lossagent.cli import COMMANDS
+from lossagent.cli import COMMANDS, spread
 from lossagent.errors import Damaged, Interrupted, Refused, UnknownName
 from lossagent.restorers import build
 from lossagent.runs import read_trajectory
@@ -237,3 +237,9 @@ def test_a_dry_run_refuses_what_a_run_would(tmp_path: Path) -> None:
     refused = command("run", written(data, tmp_path), "--dry-run")
     assert refused.status == 2
     assert "Did you mean 'psnr_y'?" in refused.err
+
+
+def test_sets_of_evaluate_may_follow_one_another() -> None:
+    words = ["evaluate", "a", "b", "--sets", "S=x", "T=y", "--scale", "4", "--sets", "U=z"]
+    assert spread(words) == ["evaluate", "a", "b", *("--sets", "S=x", "--sets", "T=y"), "--scale", "4", "--sets", "U=z"]
+    assert spread(["run", "a.yaml", "--out", "b"]) == ["run", "a.yaml", "--out", "b"]

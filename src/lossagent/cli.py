@@ -43,8 +43,24 @@ COMMANDS = {
 
 def main() -> None:
     """Runs the command line and exits."""
-    register(app, sys.argv[1:])
-    app()
+    arguments = spread(sys.argv[1:])
+    register(app, arguments)
+    app(args=arguments)
+
+
+def spread(arguments: Sequence[str]) -> list[str]:
+    """``evaluate METHOD --sets A B`` as ``--sets A --sets B``: the command line's parser takes one value at a time."""
+    result: list[str] = []
+    spreading = False
+    for word in arguments:
+        if word.startswith("-") or "evaluate" not in result:
+            spreading = word == "--sets"
+            result.append(word)
+        elif spreading and result[-1] != "--sets":
+            result += ["--sets", word]
+        else:
+            result.append(word)
+    return result
 
 
 def register(app: typer.Typer, arguments: Sequence[str]) -> None:

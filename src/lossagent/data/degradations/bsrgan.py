@@ -38,7 +38,8 @@ class BSRGANRanges:
         half_first: probability that the image is halved before everything else, at scale 4.
         resize: probability that the first downsampling is a resize by 1 / U(1, 2 scale), rather than a shifted
             Gaussian blur and taking every ``scale``-th pixel.
-        shifted_size, shifted_sigma: side of that Gaussian; range of its standard deviation as a share of ``scale``.
+        shifted_size, shifted_sigma: side of that Gaussian; range of its standard deviation: from the first, in pixels,
+            to the second times ``scale``.
         noise: range of the noise's standard deviation, 8-bit steps, whole numbers.
         colour, gray: shares of noise that differs between channels and that does not; the rest is correlated.
         jpeg: probability of the JPEG among the shuffled operations.
@@ -163,7 +164,7 @@ def _reduced_at_random(images: Images, scale: float, ranges: BSRGANRanges, rng: 
     if rng.random() < ranges.resize:
         factor = rng.uniform(1, 2 * scale)
         return resize(images, max(1, int(height / factor)), max(1, int(width / factor)), _mode(rng)).clamp(0, 1)
-    sigma = rng.uniform(*ranges.shifted_sigma) * scale
+    sigma = rng.uniform(ranges.shifted_sigma[0], ranges.shifted_sigma[1] * scale)
     # Pixel 0 of the result stands for pixels 0 .. scale-1, whose middle is (scale-1)/2.
     kernel = gaussian_kernel(ranges.shifted_size, sigma, shift=(scale - 1) / 2)
     step = int(scale)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from lossagent.data.degradations.draws import SeededDraws
 from lossagent.data.degradations.jpeg_torch import jpeg
+from lossagent.data.degradations.kernels import padded
 from lossagent.data.degradations.real_esrgan import degrade
 from lossagent.data.degradations.real_esrgan_plan import Common, Own, Ranges
 from lossagent.data.degradations.sharpening import usm_sharpen_batch
@@ -60,4 +62,18 @@ class RealESRGANBatch:
             sharp = usm_sharpen_batch(images) if self.sharpen else None
             source = images if sharp is None else sharp
             draws = SeededDraws(seeds, images.device)
-            return degrade(source, self.scale, common, owns, draws, jpeg), sharp
+            alike = [_alike(own, self.ranges) for own in owns]
+            return degrade(source, self.scale, common, alike, draws, jpeg), sharp
+
+
+def _alike(own: Own, ranges: Ranges) -> Own:
+    """All kernels at their largest size, a last filter in any case: an image's filters do not hang on its company.
+
+    Otherwise the rounding of the filter would, and where a value sits between two levels the Poisson noise behind it.
+    """
+    first = replace(own.first, kernel=padded(own.first.kernel, ranges.first.blur.largest))
+    second = replace(own.second, kernel=padded(own.second.kernel, ranges.second.blur.largest))
+    sinc = own.sinc
+    if ranges.final.probability > 0:
+        sinc = padded(np.ones((1, 1)) if sinc is None else sinc, max(ranges.final.sizes))
+    return Own(first, second, sinc)
