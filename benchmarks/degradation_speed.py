@@ -179,8 +179,8 @@ class BasicSR:
             elif step == 4:
                 image = made.random_add_gaussian_noise(image, (2, 25), gray_prob=0.5, clip=True).astype(np.float32)
             elif random.random() < 0.9:
-                image = made.random_add_jpg_compression(image, (30, 95))
-        return made.random_add_jpg_compression(image, (30, 95))
+                image = made.add_jpg_compression(image, random.randint(30, 95))
+        return made.add_jpg_compression(image, random.randint(30, 95))
 
 
 def factor(shares: tuple[float, float, float], smallest: float, largest: float) -> float:

@@ -71,11 +71,30 @@ def test_only_images_with_both_scores_count() -> None:
 
 
 def test_conditions_weigh_the_same_however_many_images_they_have() -> None:
-    conditions = {"i0": "haze", **{f"i{k}": "rain" for k in range(1, 10)}}
-    child = scores([1.0] + [0.0] * 9, conditions)
-    change = paired_change(child, scores([0.0] * 10), "m", None, seed=0)
+    conditions = {f"i{k}": "haze" if k < 5 else "rain" for k in range(15)}
+    child = scores([1.0] * 5 + [0.0] * 10, conditions)
+    change = paired_change(child, scores([0.0] * 15), "m", None, seed=0)
     assert change.mean == pytest.approx(0.5)
     assert change.low == pytest.approx(0.5)  # no variation within a condition
+
+
+def test_a_condition_of_a_few_images_gives_no_interval() -> None:
+    conditions = {f"i{k}": f"c{k // 2}" for k in range(10)}
+    change = paired_change(scores([float(k) for k in range(10)], conditions), scores([0.0] * 10), "m", 0.1, seed=0)
+    assert (change.estimable, change.low, change.high) == (False, None, None)
+    assert change.exceeds is True  # by the tolerance
+
+
+@pytest.mark.parametrize("sizes", [(10,), (8, 8, 8)])
+def test_pure_noise_rarely_exceeds_itself(sizes: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    count = sum(sizes)
+    conditions = {f"i{k}": f"c{n}" for n, k in zip(np.repeat(range(len(sizes)), sizes), range(count), strict=True)}
+    found = 0
+    for seed in range(300):
+        child = scores([float(v) for v in rng.standard_normal(count)], conditions)
+        found += bool(paired_change(child, scores([0.0] * count), "m", None, seed=seed, resamples=400).exceeds)
+    assert found / 300 < 0.115  # nominal: 0.05; the percentile interval of few images is known to be short
 
 
 def test_bad_settings_are_refused() -> None:

@@ -20,6 +20,8 @@ from lossagent.feedback import Feedback
 
 FEWEST = 8
 """With fewer common images the noise is not estimable."""
+FEWEST_EACH = 5
+"""Where there are conditions, each needs so many: resampling two images says next to nothing of a third."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ class Change:
         exceeds: whether the change is more than noise: the interval leaves out 0 or, where the noise is not
             estimable, the change is larger than the tolerance. ``None``: nothing to tell by.
         n: common images.
-        estimable: whether the interval was estimated (at least 8 common images).
+        estimable: whether the interval was estimated: at least 8 common images, and
+            5 of each condition where there are several.
         tolerance: what stands in where the noise is not estimable, in score units.
     """
 
@@ -63,7 +66,8 @@ def paired_change(
 ) -> Change:
     """The change of a metric's mean and its 95 % percentile interval; the same arguments give the same result.
 
-    Images are drawn with replacement within their condition, so that every resample has all conditions.
+    Images are drawn with replacement within their condition, so that every resample has all conditions. A photograph
+    that stands in several conditions counts as so many images.
 
     Args:
         child, parent: feedback on the two states; images are paired by name, the child's conditions count.
@@ -84,14 +88,16 @@ def paired_change(
     if n == 0:
         return Change(None, None, None, None, 0, False, tolerance)
     mean = float(np.mean([group.mean() for group in groups]))
-    if n < FEWEST:
+    if n < FEWEST or (len(groups) > 1 and min(len(group) for group in groups) < FEWEST_EACH):
         exceeds = None if tolerance is None else abs(mean) > tolerance
         return Change(mean, None, None, exceeds, n, False, tolerance)
     generator = np.random.default_rng(seed)
     means = np.zeros(resamples)
     for group in groups:
         drawn = generator.integers(0, len(group), size=(resamples, len(group)))
-        means += group[drawn].mean(axis=1) / len(groups)
+        # Resamples of m images vary less than the images do, by the factor (m - 1) / m.
+        wider = math.sqrt(len(group) / (len(group) - 1))
+        means += (group.mean() + (group[drawn].mean(axis=1) - group.mean()) * wider) / len(groups)
     low, high = (float(x) for x in np.quantile(means, (0.025, 0.975)))
     return Change(mean, low, high, low > 0 or high < 0, n, True, tolerance)
 

@@ -70,7 +70,7 @@ def test_sigma_is_the_standard_deviation_and_the_angle_turns_x_towards_y():
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     expected = turn @ np.diag([9, 2.25]) @ turn.T
     np.testing.assert_allclose(moments(gaussian_kernel(41, 3.0, 1.5, angle)), expected, atol=2e-3)
-    np.testing.assert_allclose(gaussian_kernel(9, 2, 1, math.pi / 2), gaussian_kernel(9, 1, 2), atol=1e-15)
+    np.testing.assert_allclose(gaussian_kernel(9, 2.0, 1.0, math.pi / 2), gaussian_kernel(9, 1.0, 2.0), atol=1e-15)
 
 
 def test_the_gaussian_is_scipys_and_opencvs():
@@ -145,7 +145,7 @@ def test_deviations_of_almost_nothing_give_one_pixel():
         (lambda: padded(np.ones((3, 3)), 6), "parity"),
         (lambda: filter2d(torch.zeros(1, 3, 8, 8), torch.ones(1, 4, 4)), "odd"),
         (lambda: resize(torch.zeros(1, 3, 8, 8), 0, 4, "area"), "height"),
-        (lambda: Blur(shares=(1, 1, 0, 0, 0, 0)), "shares"),
+        (lambda: Blur(shares=(1.0, 1.0, 0.0, 0.0, 0.0, 0.0)), "shares"),
         (lambda: Blur(sizes=(8,)), "odd"),
         (lambda: Blur(sigma=(2.0, 1.0)), "sigma"),
         (lambda: Blur(plateau=(2.0, 3.0)), "beta"),
@@ -245,7 +245,7 @@ def test_kernels_of_bsrgan_are_drawn_with_the_published_ranges(monkeypatch):
     monkeypatch.setattr(kernel_draws, "gaussian_kernel", gaussian)
     rng, count = np.random.default_rng(0), 4000
     for _ in range(count):
-        draw_gaussian_kernel(rng, GaussianBlur(), 4)
+        draw_gaussian_kernel(rng, GaussianBlur(), 4.0)
     assert {size for size, *_ in seen} == set(range(7, 26, 2))
     turned = np.array([[x, y] for _, x, y in seen if y is not None])
     assert len(turned) / count == pytest.approx(0.5, abs=0.025)

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from lossagent.build.naming import about
 from lossagent.build.scores import AGAINST_INPUT, AGAINST_START
 from lossagent.build.sets import Sets
 from lossagent.chat import ChatModel, Embedded
@@ -25,6 +26,8 @@ from lossagent.training.step import Stepper
 
 SIDE = 24
 """Side of the picture that the restorer is tried on."""
+PERIOD = 8
+"""Networks that want multiples of more (windows, pools) pad by themselves; remainders are tried up to it."""
 
 
 def check_networks(
@@ -42,17 +45,20 @@ def check_networks(
     """
     picture = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE + 8, 3), dtype=np.uint8)
     batch = sampler.batch(EVIDENCE_WINDOW, 0, 1)
+    patch = f"{tuple(batch.lq.shape[-2:])} low-quality and {tuple(batch.hq.shape[-2:])} target pixels"
     try:
         with saved_generators():
-            application(networks.restorer, picture, device)
-            evidence(networks.restorer, repository, [Stepper(networks, repository, training, device).example(batch)])
+            with about("restorer"):
+                application(networks.restorer, picture, device)
+            with about(f"training patches of {patch} (data.patch, scale)"):
+                example = Stepper(networks, repository, training, device).example(batch)
+                evidence(networks.restorer, repository, [example])
     except LossAgentError:
         raise
     except (RuntimeError, ValueError, TypeError) as error:  # somebody's network or loss may raise anything of these
         reason = str(error).splitlines()[0]
         raise Refused(
-            f"the restorer and the losses do not work on a patch of {tuple(batch.lq.shape[-2:])} low-quality and "
-            f"{tuple(batch.hq.shape[-2:])} target pixels (data.patch, scale): {reason}"
+            f"the restorer and the losses do not work on a patch of {patch} (data.patch, scale): {reason}"
         ) from error
 
 
@@ -74,15 +80,51 @@ def check_sets(sets: Sets, metrics: Mapping[str, Metric], experiment: Experiment
                     "checkpoint could be chosen. Give it references, or leave it out (the last state is kept then)."
                 )
     for label, images in every.items():
-        _check_smallest(label, images, metrics)
+        _check_smallest(_key(label, sets), images, metrics)
+
+
+def check_sizes(sets: Sets, network: nn.Module, application: Application, device: torch.device) -> None:
+    """Restores a small picture for each remainder of the inputs' sides, which a network may refuse.
+
+    Raises:
+        Refused: inputs that the restorer does not take as it is applied (``restorer.multiple``).
+    """
+    if application.tile is not None or application.multiple % PERIOD == 0:
+        return
+    tried: set[int] = {0}
+    for label, images in {"feedback": sets.feedback, "selection": sets.selection, **sets.test}.items():
+        for number, name in enumerate(images.names if images is not None else ()):
+            assert images is not None
+            height, width = _low(images, number)
+            for side in (height, width):
+                if (rest := side % PERIOD) in tried:
+                    continue
+                tried.add(rest)
+                picture = np.zeros((SIDE + rest, SIDE + rest, 3), dtype=np.uint8)
+                try:
+                    with saved_generators():
+                        application(network, picture, device)
+                except (RuntimeError, ValueError, TypeError, LossAgentError) as error:
+                    raise Refused(
+                        f"data.{_key(label, sets)}: the restorer does not take image {name!r}, an input of {height} x {width}: "
+                        f"{str(error).splitlines()[0]} See restorer.multiple, found {application.multiple}."
+                    ) from error
+
+
+def _key(label: str, sets: Sets) -> str:
+    return f"test.{label}" if label in sets.test else label
+
+
+def _low(images: ImageSet, number: int) -> tuple[int, int]:
+    """(height, width) of an input, cropped as its set says."""
+    height, width = size(images.images[number].path)
+    scale, crop = images.scale if images.reference else 1, images.entries[number].crop
+    return height // scale // crop * crop, width // scale // crop * crop
 
 
 def _check_smallest(label: str, images: ImageSet, metrics: Mapping[str, Metric]) -> None:
     def output(number: int) -> tuple[int, int]:
-        height, width = size(images.images[number].path)
-        unit = images.entries[number].crop * (images.scale if images.reference else 1)
-        height, width = height // unit * unit, width // unit * unit
-        low = (height // images.scale, width // images.scale) if images.reference else (height, width)
+        low = _low(images, number)
         return low[0] * images.scale, low[1] * images.scale
 
     number = min(range(len(images)), key=lambda n: min(output(n)))

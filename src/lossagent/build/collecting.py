@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lossagent.build.naming import about
 from lossagent.data import NamedImage, Photographs, dataset, demo_split, list_images, pairs
 from lossagent.data.degradations import (
     BSRGAN,
@@ -59,7 +60,9 @@ def collect(experiment: Experiment) -> dict[str, tuple[Part, ...]]:
     def of(name: str) -> tuple[Part, ...]:
         if name not in found:
             if name in begun:
-                raise Refused(f"data.{name}.without: sets leave out each other in a circle; take one of them away.")
+                raise Refused(
+                    f"{experiment.data.place(name)}.without: sets leave out each other in a circle; take one of them away."
+                )
             begun.add(name)
             made: list[Part] = []
             for number, settings in enumerate(experiment.data.sets[name]):
@@ -72,11 +75,16 @@ def collect(experiment: Experiment) -> dict[str, tuple[Part, ...]]:
 
 
 def _part(name: str, number: int, settings: ImagesSettings, taken: frozenset[Path], experiment: Experiment) -> Part:
-    photographs = _photographs(name, settings, experiment.scale)
+    place = experiment.data.place(name)
+    with about(place):
+        photographs = _photographs(name, settings, experiment.scale)
     if taken:
         rest = [n for n, image in enumerate(photographs.images) if image.path not in taken]
         if not rest:
-            raise Refused(f"data.{name}: no image is left without those of {', '.join(settings.without)}.")
+            raise Refused(
+                f"{place}.without: no image is left without those of {', '.join(settings.without)}; give those a "
+                "count, or other images here."
+            )
         photographs = _take(photographs, rest)
     if settings.count is not None:
         label = name if number == 0 else f"{name}/{number}"

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from lossagent import assets, checkpoints_data
-from lossagent.errors import DoesNotFit, Refused
+from lossagent.build.naming import about
+from lossagent.errors import DoesNotFit, Refused, UnknownName
 from lossagent.experiment import Experiment, LossSettings, NetworkSettings, load
 from lossagent.losses import LOSSES, Loss, LossOptions, LossRepository, Opponent
 from lossagent.records import State
@@ -35,6 +36,20 @@ def start_file(name: str) -> Path:
     return assets.locate(name) if name in assets.ASSETS else Path(name)
 
 
+def weights_file(name: str) -> Path:
+    """The file of a start checkpoint that is loaded now; a name that is none is told from a file that is gone.
+
+    Raises:
+        UnknownName: neither a file nor a name that is known.
+        MissingAsset: an asset that is not on this machine.
+    """
+    file = start_file(name)
+    if not file.suffix and not file.exists():
+        known = [*checkpoints_data.NAMES, *assets.ASSETS]
+        raise UnknownName("checkpoint, and no file of that name:", file.name, known)
+    return file
+
+
 def empty_restorer(settings: NetworkSettings, scale: int) -> nn.Module:
     """The network of an experiment, before its start weights; spandrel's come with those of the file.
 
@@ -46,9 +61,10 @@ def empty_restorer(settings: NetworkSettings, scale: int) -> nn.Module:
         return build(settings.network, settings.arguments)
     if settings.start is None or settings.arguments:
         raise Refused(
-            "restorer: network spandrel takes the architecture from its checkpoint: give start, no arguments."
+            "restorer: network spandrel takes the architecture from its checkpoint: give start, and no arguments; "
+            f"found start: {settings.start or 'null'} and {len(settings.arguments)} argument(s)."
         )
-    foreign = load_foreign(start_file(settings.start))
+    foreign = load_foreign(weights_file(settings.start))
     if foreign.scale != scale:
         raise DoesNotFit(
             f"restorer.start {settings.start} enlarges by {foreign.scale}; the experiment's scale is {scale}."
@@ -65,7 +81,7 @@ def build_restorer(settings: NetworkSettings, scale: int) -> nn.Module:
     """
     network = empty_restorer(settings, scale)
     if settings.start is not None and settings.network != FOREIGN:
-        load_into(network, start_file(settings.start), settings.key)
+        load_into(network, weights_file(settings.start), settings.key)
     return network
 
 
@@ -81,7 +97,8 @@ def build_losses(experiment: Experiment, device: torch.device) -> tuple[LossRepo
     for number, (name, settings) in enumerate(experiment.losses.items()):
         # Each network draws its first weights from a generator of its own: adding a loss moves no other.
         torch.manual_seed(experiment.seed * 1000 + number)
-        loss = LOSSES.create(settings.kind, options_of(name, settings))
+        with about(f"losses.{name}"):
+            loss = LOSSES.create(settings.kind, options_of(name, settings))
         if isinstance(loss, nn.Module):
             loss.to(device)
         losses[name] = loss
@@ -118,7 +135,7 @@ def options_of(name: str, settings: LossSettings) -> LossOptions:
     if settings.discriminator is not None:
         discriminator = build_discriminator(settings.discriminator.network, settings.discriminator.arguments)
         if settings.discriminator.start is not None:
-            load_into(discriminator, start_file(settings.discriminator.start), settings.discriminator.key)
+            load_into(discriminator, weights_file(settings.discriminator.start), settings.discriminator.key)
     elif settings.kind == "adversarial":
         raise Refused(
             f"losses.{name}: an adversarial loss needs a discriminator, e.g. discriminator: {{network: unet}}."
@@ -137,7 +154,8 @@ def options_of(name: str, settings: LossSettings) -> LossOptions:
 def build_networks(experiment: Experiment, opponents: dict[str, Opponent], device: torch.device) -> Networks:
     """Everything that training changes, in the state before S_0."""
     torch.manual_seed(experiment.seed)
-    restorer = build_restorer(experiment.restorer, experiment.scale).to(device)
+    with about("restorer"):
+        restorer = build_restorer(experiment.restorer, experiment.scale).to(device)
     return Networks(restorer, opponents, experiment.training)
 
 

@@ -13,7 +13,7 @@ import torch
 from lossagent import environment
 from lossagent.agents import Agent
 from lossagent.agents.table import create as create_agent
-from lossagent.build.checks import check_chat, check_networks, check_sets
+from lossagent.build.checks import check_chat, check_networks, check_sets, check_sizes
 from lossagent.build.networks import application_of, build_losses, build_networks
 from lossagent.build.scores import metrics_of, objective_of
 from lossagent.build.sets import Sets, build_sampler, build_sets
@@ -129,13 +129,14 @@ def build(experiment: Experiment, overlaps: Sequence[str] | None = None) -> Part
     repository, opponents = build_losses(experiment, device)
     networks = build_networks(experiment, opponents, device)
     sets = build_sets(experiment, overlaps)
-    metrics, warnings = metrics_of(experiment, bool(sets.feedback.reference))
+    metrics, warnings = metrics_of(experiment, sets)
     chat = create_chat(experiment.chat) if experiment.chat is not None else None
     agent = create_agent(experiment.agent, chat)
     sampler, application = build_sampler(experiment, sets.train, device), application_of(experiment)
     check_chat(chat)
     check_networks(networks, repository, sampler, application, device, training)
     check_sets(sets, metrics, experiment)
+    check_sizes(sets, networks.restorer, application, device)
     if training.ema_warning is not None:
         warnings.append(training.ema_warning)
     if device.type != "cpu" and not training.deterministic:

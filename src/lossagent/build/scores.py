@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import torch
 
+from lossagent.build.sets import Sets
 from lossagent.data import ImageSet
 from lossagent.errors import MissingAsset, Refused
 from lossagent.experiment import Experiment
@@ -38,23 +39,34 @@ def metric_of(name: str, scale: int) -> Metric:
     return create_metric(name, MetricOptions(border=border))
 
 
-def metrics_of(experiment: Experiment, references: bool) -> tuple[dict[str, Metric], list[str]]:
+def metrics_of(experiment: Experiment, sets: Sets) -> tuple[dict[str, Metric], list[str]]:
     """Targets, named guards and the guards that are always measured; and warnings.
 
+    Guards that compare with references are measured on the sets that have them, if only on a test set.
+
     Raises:
-        Refused: a target that says another direction than its metric; a metric that needs references and has none.
+        Refused: a target that says another direction than its metric; a target or constraint that needs references,
+            and the feedback images have none; a guard that no set has references for.
     """
+    steering = {t.metric for t in experiment.goal.targets} | {c.metric for c in experiment.goal.constraints}
+    referenced = any(images.reference for images in sets.scored.values())
     names = [t.metric for t in experiment.goal.targets] + [c.metric for c in experiment.goal.constraints]
     metrics = {name: metric_of(name, experiment.scale) for name in dict.fromkeys([*names, *experiment.guards])}
     for name, metric in metrics.items():
-        if metric.facts.needs_reference and not references and name not in AGAINST_INPUT | AGAINST_START:
+        if not metric.facts.needs_reference or name in AGAINST_INPUT | AGAINST_START:
+            continue
+        if name in steering and not sets.feedback.reference:
             raise Refused(f"metric {name!r} compares with a reference image, and the feedback images have none.")
+        if not referenced:
+            raise Refused(f"guard {name!r} compares with a reference image, and no image set has any.")
     for target in experiment.goal.targets:
         if (facts := metrics[target.metric].facts).direction != target.direction:
             raise Refused(
                 f"goal: target {target.metric!r} says {target.direction} is better; its facts say {facts.direction}."
             )
-    always = ["psnr_y", SHIFTED] if references else (["lr_consistency", "drift"] if experiment.scale > 1 else ["drift"])
+    always = ["psnr_y", SHIFTED] if referenced else []
+    if not sets.feedback.reference:
+        always += ["lr_consistency", "drift"] if experiment.scale > 1 else ["drift"]
     warnings: list[str] = []
     for name in [*always, "lattice"]:
         try:

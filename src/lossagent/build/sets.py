@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from lossagent.build.collecting import Part, collect
+from lossagent.build.naming import about
 from lossagent.data import (
     ImageCache,
     ImageSet,
@@ -54,6 +55,12 @@ class Sets:
     overlaps: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
+    @property
+    def scored(self) -> dict[str, ImageSet]:
+        """Role, or name of a test set, -> set; without training images."""
+        own = {"feedback": self.feedback, **self.test}
+        return own if self.selection is None else own | {"selection": self.selection}
+
     @staticmethod
     def inputs(images: ImageSet) -> dict[str, Pixels]:
         """name -> low-quality image."""
@@ -92,7 +99,11 @@ class Sets:
         sets += [self.selection.images] if self.selection is not None else []
         kinds: dict[str, list[str]] = {}
         for image in (image for images in sets for image in images):
-            if (kind := pixel_type(image.path)) != "RGB":
+            try:
+                kind = pixel_type(image.path)
+            except CorruptImage:  # of training images alone: the sampler leaves it out, and says so
+                continue
+            if kind != "RGB":
                 kinds.setdefault(kind, []).append(image.name)
         return [
             f"pixel type {kind} ({len(names)} image(s)) is read as 8-bit RGB (gray is repeated, alpha dropped): "
@@ -104,9 +115,11 @@ class Sets:
         """Names, hashes of files, and sources, for ``environment.json``; a resumed run is held to them."""
         owed = demo_credits()
         roles = {"train": [(image.name, image) for image in _images(self.train)]}
-        for role, images in {"feedback": self.feedback, "selection": self.selection, **self.test}.items():
-            if images is not None:
-                roles[role] = list(zip(images.names, images.images, strict=True))
+        for part in self.train:
+            roles["train"] += [(f"{low.path.parent.name}/{low.name} (input)", low) for low in part.photographs.lq or ()]
+        for role, images in self.scored.items():
+            roles[role] = [(entry.name, entry.image) for entry in images.entries]
+            roles[role] += [(f"{entry.name} (input)", entry.low) for entry in images.entries if entry.low is not None]
         return {
             role: [{"name": name, "sha256": _sha256(i.path), "source": owed.get(i.name, "")} for name, i in images]
             for role, images in roles.items()
@@ -149,7 +162,11 @@ def build_sets(experiment: Experiment, overlaps: Sequence[str] | None = None) ->
         if name in RESERVED or name.startswith("state-"):
             raise Refused(f"data.test: a test set may not be called {name!r}; rename it.")
     parts = collect(experiment)
-    sets = {name: _image_set(name, parts[name], experiment.scale) for name in parts if name != "train"}
+    sets: dict[str, ImageSet] = {}
+    for name in parts:
+        if name != "train":
+            with about(data.place(name)):
+                sets[name] = _image_set(name, parts[name], experiment.scale)
     test = {name: sets[name] for name in data.test}
     damaged: list[CorruptImage] = []
     if overlaps is None:
@@ -194,7 +211,7 @@ def _image_set(name: str, parts: Sequence[Part], scale: int) -> ImageSet:
     for part in parts:
         settings, photographs = part.settings, part.photographs
         if not settings.reference:
-            made.append(ImageSet.real(name, scale, photographs.images, settings.condition))
+            made.append(ImageSet.real(name, scale, photographs.images, settings.condition, settings.crop))
         else:
             made.append(ImageSet.of(photographs, scale, part.degradation, settings.condition, settings.crop))
     return made[0] if len(made) == 1 else ImageSet.join(name, made)
@@ -209,8 +226,13 @@ def build_sampler(experiment: Experiment, train: Sequence[Part], device: torch.d
     """Training patches as a pure function of (seed, index).
 
     Raises:
-        Refused: an image too small for the patch.
+        Refused: an image too small for the patch, a pool that the batch does not divide.
     """
+    with about("data.train"):
+        return _sampler(experiment, train, device)
+
+
+def _sampler(experiment: Experiment, train: Sequence[Part], device: torch.device) -> Sampler:
     data = experiment.data
     cache = ImageCache(data.cache << 20)
     made = [part.settings.degradation or data.degradation for part in train]
@@ -247,18 +269,27 @@ def _on_device(
     """Crops from the CPU, degraded batch by batch where training happens."""
     data, settings = experiment.data, made[0]
     if len(train) > 1 or not isinstance(settings, RealESRGANSettings) or train[0].photographs.lq is not None:
-        raise Refused("data.train: degradation on the device takes one set of clean photographs, not several parts.")
+        raise Refused(
+            "data.train: degradation on the device takes one set of clean photographs; found "
+            f"{'ready-made inputs' if len(train) == 1 else f'{len(train)} parts'}. Set on_device: false."
+        )
+    if settings.pool % (batch := experiment.training.batch):
+        raise Refused(
+            f"data.degradation.pool must be a multiple of training.batch ({batch}); found {settings.pool}. Nearest: "
+            f"{max(settings.pool // batch, 1) * batch}."
+        )
     side = (data.patch + 2 * CONTEXT // experiment.scale) * experiment.scale
-    crops = PatchSampler(
-        train[0].photographs.images,
-        1,
-        side,
-        Untouched(),
-        experiment.seed,
-        True,
-        None,
-        cache,
-        max_damaged=data.max_damaged,
-    )
+    with about(f"data.patch {data.patch} at scale {experiment.scale}, with {CONTEXT} pixels around it for on_device"):
+        crops = PatchSampler(
+            train[0].photographs.images,
+            1,
+            side,
+            Untouched(),
+            experiment.seed,
+            True,
+            None,
+            cache,
+            max_damaged=data.max_damaged,
+        )
     degrade = RealESRGANBatch(experiment.scale, sharpen=settings.sharpen)
     return OnDeviceSampler(crops, degrade, device, settings.pool)

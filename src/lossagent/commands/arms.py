@@ -10,7 +10,7 @@ from rich.console import Console
 from lossagent.console import Narrator
 from lossagent.errors import Interrupted, Refused
 from lossagent.experiment import Experiment, load, located, parse
-from lossagent.runs import is_run, read_trajectory
+from lossagent.runs import is_run, read_trajectory, refuse_existing
 from lossagent.session import Session
 
 BASELINES = {
@@ -50,8 +50,7 @@ def carry_out(experiment: Experiment, folder: Path, depth: int | None, console: 
         Interrupted: stopped on request.
     """
     narrator = Narrator(console, f"[{experiment.name}]", experiment.training.stages)
-    if is_run(folder) and load(folder / "experiment.yaml") != located(experiment):
-        raise Refused(f"{folder} holds a run with other settings. Choose another --out, or leave the settings alone.")
+    _refuse_other(folder, experiment)
     if not (folder / "evaluation.json").exists():
         begun = is_run(folder)
         session = Session.resume(folder, narrator.watch) if begun else Session.start(experiment, folder, narrator.watch)
@@ -67,6 +66,14 @@ def carry_out(experiment: Experiment, folder: Path, depth: int | None, console: 
     return trajectory.states[trajectory.finished.selected].depth
 
 
+def _refuse_other(folder: Path, experiment: Experiment) -> None:
+    """Refuses a folder that holds anything but this run, before an hour of another one."""
+    if not is_run(folder):
+        refuse_existing(folder)
+    elif load(folder / "experiment.yaml") != located(experiment):
+        raise Refused(f"{folder} holds a run with other settings. Choose another --out, or leave the settings alone.")
+
+
 def carry_out_beside(
     experiment: Experiment, folder: Path, beside: Sequence[str], console: Console, again: str
 ) -> list[Path]:
@@ -74,6 +81,8 @@ def carry_out_beside(
     arms = {folder: experiment} | {
         folder.with_name(f"{folder.name}-{name}"): baseline(experiment, name) for name in beside
     }
+    for place, arm in arms.items():
+        _refuse_other(place, arm)
     depth: int | None = None
     for place, arm in arms.items():
         selected = carry_out(arm, place, depth, console, again)

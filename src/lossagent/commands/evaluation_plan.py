@@ -11,7 +11,7 @@ from lossagent.build.sets import build_sets
 from lossagent.commands.methods import Named, Reading, open_method
 from lossagent.data import ImageSet
 from lossagent.errors import Refused
-from lossagent.evaluation.benchmark import Benchmark
+from lossagent.evaluation.benchmark import AGAINST_INPUT, Benchmark
 from lossagent.evaluation.methods import BicubicMethod, InputMethod, Method
 from lossagent.evaluation.protocols import EvaluationProtocol, protocol
 from lossagent.evaluation.sets import BenchmarkSet, SetSpec, open_sets
@@ -72,10 +72,22 @@ def planned(
         tuple(rows),
         {name: make_metric(name, chosen, scale) for name in _metrics(metrics, chosen, rows)},
     )
+    _refuse_blind(benchmark)
     about = {one.images.name: one.about for one in found}
     notes += [f"Images {name}: {text.rstrip('.')}." for name, text in about.items()]
     notes += [f"{m.label}: {m.about}." for m in benchmark.rows if m.about]
     return Plan(benchmark, about, tuple(notes))
+
+
+def _refuse_blind(benchmark: Benchmark) -> None:
+    """Refuses metrics of which none can be taken on any set."""
+    if any(one.reference for one in benchmark.sets):
+        return
+    if all(m.facts.needs_reference and name not in AGAINST_INPUT for name, m in benchmark.metrics.items()):
+        raise Refused(
+            f"metrics {', '.join(benchmark.metrics)} compare with ground truths, and the image sets have none: add one "
+            "that does not (--metrics niqe), take --protocol real-sr, or give sets with ground truths."
+        )
 
 
 def make_metric(name: str, rules: EvaluationProtocol, scale: int) -> Metric:

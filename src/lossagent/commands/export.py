@@ -15,6 +15,7 @@ from lossagent.build.networks import network_of_run
 from lossagent.errors import MissingPackage, Refused
 from lossagent.experiment import load
 from lossagent.restorers import export_restorer, known_to_spandrel, reopened
+from lossagent.runs import is_run
 
 SAME = 1e-5
 """Outputs that differ by no more are those of the same network."""
@@ -63,14 +64,19 @@ def export(
 
 
 def _target(run: Path, state: str, out: Path | None, kind: Format | None) -> Path:
-    """The file to write."""
-    if out is None:
-        return Path(f"{run.resolve().name}-{state}.{kind or Format.safetensors}")
-    if not out.suffix:
-        return out.with_name(f"{out.name}.{kind or Format.safetensors}")
-    if kind is not None and out.suffix != f".{kind}":
+    """The file to write; one that is there is somebody's."""
+    if not is_run(run):
+        raise Refused(f"{run} is no run folder: it has no experiment.yaml.")
+    if out is not None and out.is_dir():
+        raise Refused(f"--out must be a file to write; {out} is a folder. Write for example --out {out / 'net.pth'}.")
+    if out is not None and kind is not None and out.suffix not in ("", f".{kind}"):
         raise Refused(f"--out {out} and --format {kind} disagree; give one of them.")
-    return out
+    target = Path(f"{run.resolve().name}-{state}") if out is None else out
+    if out is None or not out.suffix:
+        target = target.with_name(f"{target.name}.{kind or Format.safetensors}")
+    if target.exists():
+        raise Refused(f"{target} exists already and is not written over. Remove it, or choose another --out.")
+    return target
 
 
 def _verdict(network: nn.Module, path: Path) -> str:

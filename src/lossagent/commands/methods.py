@@ -54,7 +54,14 @@ class Reading:
         """How a network is applied, with what the command line says of it."""
         if self.multiple is not None:
             application = replace(application, multiple=self.multiple)
-        return replace(application, tile=self.tile, overlap=self.overlap) if self.tile is not None else application
+        if self.tile is None:
+            return application
+        if self.tile % application.multiple or self.tile - self.overlap < application.multiple:
+            raise Refused(
+                f"--tile must be a multiple of {application.multiple}, what inputs are padded to, and exceed --overlap "
+                f"by at least as much; found --tile {self.tile}, --overlap {self.overlap}."
+            )
+        return replace(application, tile=self.tile, overlap=self.overlap)
 
 
 @dataclass(frozen=True)

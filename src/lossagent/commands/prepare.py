@@ -22,7 +22,7 @@ from lossagent.data.tiling import tile as cut_tiles
 from lossagent.data.tiling import verify as verify_tiles
 from lossagent.data.twins import clean_images
 from lossagent.data.twins import twins as find_twins
-from lossagent.errors import Damaged, Refused
+from lossagent.errors import Damaged, Failed, Refused
 
 app = typer.Typer(no_args_is_help=True, help="Data sets on disk: check, cut into tiles, find duplicates.")
 
@@ -213,6 +213,8 @@ def _tell(made: Tiling) -> None:
         f"{made.folder}: {made.tiles} tiles; {made.written} images cut now, {made.kept} before, {len(made.small)} too "
         f"small, {len(made.corrupt)} unreadable."
     )
+    if made.tiles == 0:
+        raise Failed(f"no tile was cut into {made.folder}; found no image whose shorter side reaches --least.")
 
 
 def _console() -> Console:

@@ -15,7 +15,8 @@ from torch import nn
 
 from lossagent import checkpoints_data
 from lossagent.build.networks import build_restorer, network_of_run
-from lossagent.data import NamedImage, list_images, read
+from lossagent.commands.methods import known
+from lossagent.data import NamedImage, list_images, read, size
 from lossagent.data.degradations import imresize
 from lossagent.errors import Refused
 from lossagent.experiment import RestorerSettings
@@ -31,8 +32,12 @@ def restore_command(
     target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder to write PNG files to.")],
     state: Annotated[str, typer.Option(help="State of a run: selected, last, start or a number.")] = "selected",
     network: Annotated[
-        str, typer.Option(help="Network of a checkpoint file: compact, swinir, promptir, spandrel or my.module:Net.")
-    ] = "compact",
+        str | None,
+        typer.Option(
+            help="Network of a checkpoint file that does not say its own: compact (the default), swinir, promptir, "
+            "spandrel or my.module:Net."
+        ),
+    ] = None,
     scale: Annotated[int, typer.Option(help="Upscaling factor of a checkpoint file.")] = 4,
     multiple: Annotated[int, typer.Option(help="Inputs are padded to a multiple of it (SwinIR: 8).")] = 1,
     tile: Annotated[int | None, typer.Option(help="Side of a tile in input pixels, for large images.")] = None,
@@ -46,20 +51,24 @@ def restore_command(
     for image in images:
         if (target / f"{image.name}.png").resolve() == image.path.resolve():
             raise Refused(f"{image.path} is input and output at once; choose another OUTPUT folder.")
+        size(image.path)  # what is no image is told before the first is restored
+    if target.exists() and not target.is_dir():
+        raise Refused(f"OUTPUT must be a folder to write PNG files to; {target} is a file.")
     run = Path(checkpoint)
     if checkpoint == "bicubic":
         restored = partial(_bicubic, scale)
     elif run.is_dir():
         restored = _applied(*network_of_run(run, state), tile, overlap)
     else:
-        own = checkpoints_data.network(checkpoint) if checkpoint in checkpoints_data.NAMES else None
-        if own is None:
-            own = checkpoints_data.Network(network, _arguments(network, scale), scale, multiple)
+        own = _own(checkpoint, network, scale, multiple)
         settings = RestorerSettings(network=own.name, start=checkpoint, arguments=own.arguments)
         restored = _applied(build_restorer(settings, own.scale), Application(own.scale, own.multiple), tile, overlap)
     for number, image in enumerate(images, start=1):
         result = Image.fromarray(restored(read(image.path)))
-        target.mkdir(parents=True, exist_ok=True)
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Refused(f"the folder {target} cannot be made: {error.strerror}. Choose another OUTPUT.") from error
         out = target / f"{image.name}.png"
         result.save(out)
         typer.echo(f"[{number}/{len(images)}] {out}")
@@ -78,6 +87,17 @@ def _applied(
 def _bicubic(scale: int, pixels: Pixels) -> Pixels:
     """MATLAB's bicubic enlargement: the baseline of every super-resolution table."""
     return imresize(pixels, pixels.shape[0] * scale, pixels.shape[1] * scale)
+
+
+def _own(checkpoint: str, network: str | None, scale: int, multiple: int) -> checkpoints_data.Network:
+    """The network of a checkpoint: one of ours, what the file says of itself, or what the command line says."""
+    if checkpoint in checkpoints_data.NAMES:
+        return checkpoints_data.network(checkpoint)
+    file = Path(checkpoint)
+    if network is None and file.is_file() and (said := known(file)) is not None:
+        return checkpoints_data.Network(said.network, dict(said.arguments), said.scale or scale, said.multiple)
+    name = network or "compact"
+    return checkpoints_data.Network(name, _arguments(name, scale), scale, multiple)
 
 
 def _arguments(network: str, scale: int) -> dict[str, object]:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from lossagent.commands.arms import carry_out_beside
+from lossagent.commands.arms import baseline, carry_out_beside
 from lossagent.console import Narrator
 from lossagent.errors import Failed, Interrupted, LossAgentError, Refused
 from lossagent.experiment import Experiment, load
@@ -46,6 +46,8 @@ def run(
     with ending_alike(ranks.size > 1):
         new = not dry_run and not beside
         chosen, folder = ranks.from_main(lambda: _chosen(experiment, overrides or [], out, new))
+        for name in beside or []:
+            baseline(chosen, name)  # an unknown one is refused by a rehearsal too
         if beside and not dry_run:
             if ranks.size > 1 or tensorboard:
                 raise Refused("--beside runs on one process and without --tensorboard; start each run by itself.")

@@ -135,7 +135,10 @@ class ImageSet:
         if not self.entries:
             raise Refused(f"set {self.name!r} must hold at least one image; found none.")
         if repeated := sorted(name for name, times in Counter(self.names).items() if times > 1):
-            raise Refused(f"set {self.name!r}: names must be unique; found twice: {', '.join(repeated[:5])}.")
+            raise Refused(
+                f"set {self.name!r}: names must be unique; found twice: {', '.join(repeated[:5])}. "
+                "Take an image once, or give parts that share images conditions of their own."
+            )
         if len({entry.reference for entry in self.entries}) > 1:
             bare = [entry.name for entry in self.entries if not entry.reference]
             raise Refused(
@@ -176,9 +179,13 @@ class ImageSet:
         return cls(photographs.name, scale, tuple(Entry(i.name, i, x, None, True, condition, crop) for i, x in pairs))
 
     @classmethod
-    def real(cls, name: str, scale: int, images: Sequence[NamedImage], condition: str | None = None) -> ImageSet:
+    def real(
+        cls, name: str, scale: int, images: Sequence[NamedImage], condition: str | None = None, crop: int = 1
+    ) -> ImageSet:
         """A set without references: the images are the restorer's input."""
-        return cls(name, scale, tuple(Entry(i.name, i, reference=False, condition=condition) for i in images))
+        return cls(
+            name, scale, tuple(Entry(i.name, i, reference=False, condition=condition, crop=crop) for i in images)
+        )
 
     @classmethod
     def join(cls, name: str, sets: Sequence[ImageSet]) -> ImageSet:

@@ -108,6 +108,10 @@ class DataSettings(Settings):
     cache: int = Field(default=4096, ge=16)
     max_damaged: float = Field(default=0.01, ge=0, le=1)
 
+    def place(self, name: str) -> str:
+        """Where a set stands: ``data.feedback``, ``data.test.Set5``."""
+        return f"data.test.{name}" if name in self.test else f"data.{name}"
+
     @property
     def sets(self) -> dict[str, tuple[ImagesSettings, ...]]:
         """Role, or name of a test set, -> its parts."""

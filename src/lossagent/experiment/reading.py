@@ -111,7 +111,7 @@ def override(data: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any
 
 def _sentence(location: tuple[int | str, ...], message: str, found: object, kind: str) -> str:
     location = tuple(part for part in location if part not in (ONE, PARTS))
-    where = ".".join(str(part) for part in location) or "experiment"
+    where = ".".join(str(part) for part in _written(location)) or "experiment"
     if kind == "extra_forbidden":
         known = _known_keys(location[:-1])
         near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
@@ -120,14 +120,26 @@ def _sentence(location: tuple[int | str, ...], message: str, found: object, kind
     message = message.removeprefix("Value error, ")
     if not location:  # a rule about the whole; its message says what was found
         return message
+    if "; found " in message:
+        return f"{where}: {message}"
     shown = re.sub(r"\s+", " ", repr(found))
     return f"{where}: {message}; found {shown[:80]}"
 
 
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:
     """Names of the fields at a place of the experiment, followed through its types as far as they go."""
+    return sorted(getattr(_followed(location)[0], "model_fields", {}))
+
+
+def _written(location: tuple[int | str, ...]) -> list[int | str]:
+    """A place as a file has it: without the kinds that picked members of unions."""
+    return _followed(location)[1]
+
+
+def _followed(location: tuple[int | str, ...]) -> tuple[Any, list[int | str]]:
     current: Any = Experiment
     kinds: Any = None
+    written: list[int | str] = []
     for part in location:
         fields: dict[str, Any] = getattr(current, "model_fields", {})
         if part in fields:
@@ -135,9 +147,11 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
             current = _model_in(kinds)
         elif (named := _model_in(kinds, str(part))) is not None:  # the kind that picked a member of a union
             current = named
+            continue
         elif not fields:
-            return []
-    return sorted(getattr(current, "model_fields", {}))
+            current = None
+        written.append(part)
+    return current, written
 
 
 def _model_in(annotation: Any, kind: str | None = None) -> Any:  # noqa: ANN401  (a type expression)

@@ -50,10 +50,10 @@ class TrainingSettings(BaseModel):
     batch: int = Field(default=32, ge=1)
     accumulate: int = Field(default=1, ge=1)
     optimizer: Literal["adam", "adamw"] = "adam"
-    weight_decay: float = Field(default=0.0, ge=0)
-    learning_rate: float = Field(default=1e-4, gt=0)
+    weight_decay: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    learning_rate: float = Field(default=1e-4, gt=0, allow_inf_nan=False)
     schedule: Schedule = Schedule()
-    discriminator_learning_rate: float = Field(default=1e-4, gt=0)
+    discriminator_learning_rate: float = Field(default=1e-4, gt=0, allow_inf_nan=False)
     discriminator_schedule: Schedule = Schedule()
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.9, 0.99)
     ema: float | None = Field(default=0.999, gt=0, lt=1)

@@ -27,6 +27,7 @@ from lossagent.data.degradations.resizing import MODES, Mode, resize
 from lossagent.errors import Refused
 
 Images = Float[Tensor, "1 channels height width"]
+Resized = Float[Tensor, "1 channels rows columns"]
 
 
 @dataclass(frozen=True)
@@ -123,12 +124,12 @@ class BSRGAN:
 
 def _degrade(
     images: Images, rows: int, columns: int, scale: int, ranges: BSRGANRanges, rng: np.random.Generator
-) -> Images:
+) -> Resized:
     """``images`` at ``scale`` times ``rows`` x ``columns`` -> that size."""
-    left: float = scale
+    left = float(scale)
     if scale == 4 and rng.random() < ranges.half_first:
         images = _halved(images, rng)
-        left = 2
+        left = 2.0
     order = [int(number) for number in rng.permutation(7)]
     one, two = order.index(DOWN), order.index(TO_SIZE)
     if one > two:
@@ -148,7 +149,7 @@ def _degrade(
 BLUR, BLUR_AGAIN, DOWN, TO_SIZE, NOISE, JPEG, CAMERA = range(7)
 
 
-def _halved(images: Images, rng: np.random.Generator) -> Images:
+def _halved(images: Images, rng: np.random.Generator) -> Resized:
     height, width = images.shape[-2] // 2, images.shape[-1] // 2
     mode: Mode = _mode(rng) if rng.random() < 0.5 else "smooth"
     return resize(images, height, width, mode).clamp(0, 1)
@@ -159,7 +160,7 @@ def _blurred(images: Images, scale: float, ranges: BSRGANRanges, rng: np.random.
     return filter2d(images, torch.from_numpy(kernel).to(images.dtype)[None])
 
 
-def _reduced_at_random(images: Images, scale: float, ranges: BSRGANRanges, rng: np.random.Generator) -> Images:
+def _reduced_at_random(images: Images, scale: float, ranges: BSRGANRanges, rng: np.random.Generator) -> Resized:
     height, width = images.shape[-2:]
     if rng.random() < ranges.resize:
         factor = rng.uniform(1, 2 * scale)

@@ -31,6 +31,7 @@ from lossagent.data.degradations.sharpening import usm_sharpen_batch
 from lossagent.errors import Refused
 
 Images = Float[Tensor, "batch channels height width"]
+Resized = Float[Tensor, "batch channels rows columns"]
 Compress = Callable[[Images, Sequence[int]], Images]
 
 
@@ -92,7 +93,7 @@ class RealESRGAN:
 
 def degrade(
     images: Images, scale: int, common: Common, owns: Sequence[Own], draws: Draws, compress: Compress
-) -> Images:
+) -> Resized:
     """A batch degraded with numbers that were drawn before: section 3 of the paper, figure 2.
 
     Args:
@@ -134,7 +135,7 @@ def stacked(
 
 def _round(
     images: Images, size: tuple[int, int], common: CommonRound, owns: Sequence[OwnRound], draws: Draws
-) -> Images:
+) -> Resized:
     """Blur, resize and noise of one round, clipped to [0, 1]."""
     if common.blurred:
         images = filter2d(images, stacked([own.kernel for own in owns], images))
