@@ -242,4 +242,5 @@ def test_a_dry_run_refuses_what_a_run_would(tmp_path: Path) -> None:
 def test_sets_of_evaluate_may_follow_one_another() -> None:
     words = ["evaluate", "a", "b", "--sets", "S=x", "T=y", "--scale", "4", "--sets", "U=z"]
     assert spread(words) == ["evaluate", "a", "b", *("--sets", "S=x", "--sets", "T=y"), "--scale", "4", "--sets", "U=z"]
+    assert spread(["evaluate", "--sets", "S=x", "runs/a"]) == ["evaluate", "--sets", "S=x", "runs/a"]
     assert spread(["run", "a.yaml", "--out", "b"]) == ["run", "a.yaml", "--out", "b"]

@@ -49,14 +49,17 @@ def main() -> None:
 
 
 def spread(arguments: Sequence[str]) -> list[str]:
-    """``evaluate METHOD --sets A B`` as ``--sets A --sets B``: the command line's parser takes one value at a time."""
+    """``evaluate METHOD --sets A B`` as ``--sets A --sets B``: the parser takes one value at a time.
+
+    Words without "=" are methods wherever they stand.
+    """
     result: list[str] = []
     spreading = False
     for word in arguments:
         if word.startswith("-") or "evaluate" not in result:
             spreading = word == "--sets"
             result.append(word)
-        elif spreading and result[-1] != "--sets":
+        elif spreading and result[-1] != "--sets" and "=" in word:
             result += ["--sets", word]
         else:
             result.append(word)

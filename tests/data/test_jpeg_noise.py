@@ -31,7 +31,7 @@ def to_tensor(image: np.ndarray) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("quality", [5, 30, 49, 50, 75, 95, 100])
-@pytest.mark.parametrize("shape", [(96, 128), (83, 117), (9, 5), (1, 1)])
+@pytest.mark.parametrize("shape", [(96, 128), (83, 117), (40, 24), (14, 33), (9, 5), (1, 1)])
 def test_tensor_jpeg_is_the_codecs_within_its_stated_bound(quality, shape):
     image = photograph(*shape)
     theirs = codec(image, quality).astype(int)
@@ -41,6 +41,13 @@ def test_tensor_jpeg_is_the_codecs_within_its_stated_bound(quality, shape):
     assert (difference == 0).mean() >= 0.95
     # One coefficient that is rounded to the next multiple of the largest entries that matter moves pixels by this.
     assert difference.max() <= 3 + quantisation(quality)[:, :4, :4].max() / 3
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (8, 16), (14, 17), (8, 10), (24, 40), (7, 31)])
+def test_tensor_jpeg_of_noise_pads_blocks_as_the_codec_does(rng, shape):
+    image = rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
+    ours = jpeg(to_tensor(image), [60])[0].permute(1, 2, 0).mul(255).round().numpy()
+    assert np.abs(ours - codec(image, 60)).mean() < 0.3
 
 
 def test_tables_are_those_that_the_codec_writes():

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from lossagent.data import NamedImage, PatchSampler
-from lossagent.data.degradations import Blur, FinalSinc, Ranges, RealESRGAN, RealESRGANBatch, Round, jpeg, usm_sharpen
+from lossagent.data.degradations import Blur, FinalSinc, Ranges, RealESRGAN, RealESRGANBatch, Round, usm_sharpen
 from lossagent.data.degradations import real_esrgan as module
 from lossagent.data.degradations import real_esrgan_plan as plan
 from lossagent.data.degradations.draws import NumpyDraws
@@ -108,11 +108,11 @@ def test_operations_come_in_the_published_order(monkeypatch):
 
 def test_without_blur_and_noise_only_the_size_changes():
     ranges = Ranges(first=HARMLESS, second=HARMLESS, final=FinalSinc(probability=0.0))
-    image = coarse(48, 64)
+    image = np.add.outer(np.arange(48) * 2, np.arange(64) * 2)[:, :, None].repeat(3, 2).astype(np.uint8)
     whole = RealESRGAN(1, sharpen=False, ranges=ranges)(image, np.random.default_rng(0))
-    assert np.abs(whole.astype(int) - image).mean() < 3  # chroma at half the resolution
+    assert np.abs(whole.astype(int) - image).mean() < 1
     small = RealESRGAN(4, sharpen=False, ranges=ranges)(image, np.random.default_rng(0))
-    assert np.abs(small.astype(int) - image.reshape(12, 4, 16, 4, 3).mean((1, 3))).mean() < 6
+    assert np.abs(small.astype(int) - image.reshape(12, 4, 16, 4, 3).mean((1, 3))).mean() < 2
 
 
 def test_the_input_is_made_from_the_sharpened_image():
@@ -147,21 +147,21 @@ def plans(count: int, ranges: Ranges, seed: int = 0):
 
 
 def test_the_batch_path_is_the_cpu_path_but_for_jpeg_and_the_source_of_noise():
-    # No noise: what remains different is JPEG, 0.1 of a step.
+    # No noise: what remains different is JPEG, a few hundredths of a step a time, more where reduced far in between.
     quiet = Round(gaussian=1.0, sigma=(0.0, 0.0), quality=(60, 60))
     ranges = Ranges(first=quiet, second=quiet)
-    image = coarse(80, 96)
-    for seed in range(6):
+    image = coarse(160, 192)
+    gaps = []
+    for seed in range(8):
         common, owns = plans(1, ranges, seed)
         low, sharp = RealESRGANBatch(4, ranges=ranges)(tensor(image), common, owns, [1])
         assert sharp is not None
-        rng = np.random.default_rng(0)
-        codec = module.degrade(sharp, 4, common, owns, NumpyDraws(rng), codec_batch)
-        assert torch.equal(low, module.degrade(sharp, 4, common, owns, NumpyDraws(rng), jpeg).round(decimals=6)) or (
-            (low - module.degrade(sharp, 4, common, owns, NumpyDraws(rng), jpeg)).abs().mean() * 255 < 0.05
-        )
-        assert (low - codec).abs().mean().item() * 255 < 0.5
         assert torch.equal((sharp * 255).round()[0].permute(1, 2, 0), torch.from_numpy(usm_sharpen(image)).float())
+        draws = NumpyDraws(np.random.default_rng(0))
+        codec = module.degrade(sharp, 4, common, owns, draws, codec_batch)
+        gaps.append((low - codec).abs().mean().item() * 255)
+    assert np.median(gaps) < 0.3
+    assert np.mean(gaps) < 1
 
 
 def test_the_batch_path_agrees_with_the_cpu_path_on_average():

@@ -66,7 +66,7 @@ def trained(ranks: Ranks, kind: str, norm: str, accumulate: int = 1) -> dict[str
     first, count = ranks.share(BATCH, accumulate)
     raw: list[torch.Tensor] = []
     for step in range(STEPS):
-        networks.set_rates(step)
+        networks.set_rates(step, warming_up=False)
         values = stepper.restorer_step(batch(step, first, count), weights)
         raw.append(ranks.mean(torch.stack([v for n, v in values.items() if n.startswith(("raw/", "disc"))])))
     tensors = networks.tensors()

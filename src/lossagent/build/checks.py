@@ -106,7 +106,8 @@ def check_sizes(sets: Sets, network: nn.Module, application: Application, device
                         application(network, picture, device)
                 except (RuntimeError, ValueError, TypeError, LossAgentError) as error:
                     raise Refused(
-                        f"data.{_key(label, sets)}: the restorer does not take image {name!r}, an input of {height} x {width}: "
+                        f"data.{_key(label, sets)}: the restorer does not take image {name!r}, an input of {height} x "
+                        f"{width}: "
                         f"{str(error).splitlines()[0]} See restorer.multiple, found {application.multiple}."
                     ) from error
 

@@ -60,9 +60,8 @@ def collect(experiment: Experiment) -> dict[str, tuple[Part, ...]]:
     def of(name: str) -> tuple[Part, ...]:
         if name not in found:
             if name in begun:
-                raise Refused(
-                    f"{experiment.data.place(name)}.without: sets leave out each other in a circle; take one of them away."
-                )
+                place = experiment.data.place(name)
+                raise Refused(f"{place}.without: sets leave out each other in a circle; take one of them away.")
             begun.add(name)
             made: list[Part] = []
             for number, settings in enumerate(experiment.data.sets[name]):
@@ -88,6 +87,8 @@ def _part(name: str, number: int, settings: ImagesSettings, taken: frozenset[Pat
         photographs = _take(photographs, rest)
     if settings.count is not None:
         label = name if number == 0 else f"{name}/{number}"
+        if settings.count > (there := len(photographs.images)):
+            raise Refused(f"{place}.count must be at most {there}, the images there are; found {settings.count}.")
         photographs = _drawn(photographs, settings.count, label, experiment.seed)
     made = None
     if settings.reference and photographs.lq is None:
@@ -100,7 +101,7 @@ def _photographs(name: str, settings: ImagesSettings, scale: int) -> Photographs
         return Photographs(name, tuple(demo_split()[settings.demo]))
     if settings.low is not None:
         if len(settings.images) != 1:
-            raise Refused(f"data.{name}: with low, images must be one folder; found {len(settings.images)}.")
+            raise Refused(f"with low, images must be one folder; found {len(settings.images)}.")
         return pairs(Path(settings.images[0]), Path(settings.low), scale, name, settings.match)
     found = [_folder(Path(path), scale, settings) for path in settings.images]
     if len(found) == 1:
@@ -134,8 +135,6 @@ def _take(found: Photographs, chosen: Sequence[int]) -> Photographs:
 
 
 def _drawn(found: Photographs, count: int, name: str, seed: int) -> Photographs:
-    if count > len(found.images):
-        raise Refused(f"data.{name}.count must be at most {len(found.images)}, the images there are; found {count}.")
     return _take(found, sorted(random.Random(f"{seed}/{name}").sample(range(len(found.images)), count)))
 
 

@@ -10,7 +10,7 @@ from lossagent.build.sets import Sets
 from lossagent.data import ImageSet
 from lossagent.errors import MissingAsset, Refused
 from lossagent.experiment import Experiment
-from lossagent.metrics import FeatureDistance, Metric, MetricOptions, ShiftedPerceptual
+from lossagent.metrics import FIDELITY, FeatureDistance, Metric, MetricOptions, ShiftedPerceptual
 from lossagent.metrics import create as create_metric
 from lossagent.objectives import Scored, Scores
 from lossagent.objectives.base import Pixels
@@ -18,7 +18,6 @@ from lossagent.restorers.backbones import backbone
 
 SHIFTED = "shifted-efficientnet-lite0"
 """The perceptual guard that needs no download."""
-FIDELITY = ("psnr", "psnr_y", "ssim", "ssim_y", "ms_ssim", "ms_ssim_y")
 AGAINST_INPUT = frozenset({"lr_consistency"})
 AGAINST_START = frozenset({"drift"})
 

@@ -121,13 +121,18 @@ class Sets:
             roles[role] = [(entry.name, entry.image) for entry in images.entries]
             roles[role] += [(f"{entry.name} (input)", entry.low) for entry in images.entries if entry.low is not None]
         return {
-            role: [{"name": name, "sha256": _sha256(i.path), "source": owed.get(i.name, "")} for name, i in images]
+            role: [
+                {"name": name, "sha256": _sha256(i.path, i.path.stat().st_mtime_ns), "source": owed.get(i.name, "")}
+                for name, i in images
+            ]
             for role, images in roles.items()
         }
 
 
 @functools.cache
-def _sha256(path: Path) -> str:
+def _sha256(path: Path, changed: int) -> str:
+    """Of a file as it was changed last: sets share files, and tiles are many."""
+    del changed
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

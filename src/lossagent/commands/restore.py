@@ -38,7 +38,10 @@ def restore_command(
             "spandrel or my.module:Net."
         ),
     ] = None,
-    scale: Annotated[int, typer.Option(help="Upscaling factor of a checkpoint file.")] = 4,
+    scale: Annotated[
+        int | None,
+        typer.Option(min=1, help="Upscaling factor of a checkpoint file that does not say its own: 4 by default."),
+    ] = None,
     multiple: Annotated[int, typer.Option(help="Inputs are padded to a multiple of it (SwinIR: 8).")] = 1,
     tile: Annotated[int | None, typer.Option(help="Side of a tile in input pixels, for large images.")] = None,
     overlap: Annotated[int, typer.Option(help="Input pixels that tiles share.")] = 32,
@@ -56,7 +59,7 @@ def restore_command(
         raise Refused(f"OUTPUT must be a folder to write PNG files to; {target} is a file.")
     run = Path(checkpoint)
     if checkpoint == "bicubic":
-        restored = partial(_bicubic, scale)
+        restored = partial(_bicubic, scale or 4)
     elif run.is_dir():
         restored = _applied(*network_of_run(run, state), tile, overlap)
     else:
@@ -89,15 +92,17 @@ def _bicubic(scale: int, pixels: Pixels) -> Pixels:
     return imresize(pixels, pixels.shape[0] * scale, pixels.shape[1] * scale)
 
 
-def _own(checkpoint: str, network: str | None, scale: int, multiple: int) -> checkpoints_data.Network:
+def _own(checkpoint: str, network: str | None, scale: int | None, multiple: int) -> checkpoints_data.Network:
     """The network of a checkpoint: one of ours, what the file says of itself, or what the command line says."""
     if checkpoint in checkpoints_data.NAMES:
         return checkpoints_data.network(checkpoint)
     file = Path(checkpoint)
     if network is None and file.is_file() and (said := known(file)) is not None:
-        return checkpoints_data.Network(said.network, dict(said.arguments), said.scale or scale, said.multiple)
+        if scale is not None and said.scale is not None and scale != said.scale:
+            raise Refused(f"--scale must be {said.scale}, what the checkpoint {file} says of itself; found {scale}.")
+        return checkpoints_data.Network(said.network, dict(said.arguments), said.scale or scale or 4, said.multiple)
     name = network or "compact"
-    return checkpoints_data.Network(name, _arguments(name, scale), scale, multiple)
+    return checkpoints_data.Network(name, _arguments(name, scale or 4), scale or 4, multiple)
 
 
 def _arguments(network: str, scale: int) -> dict[str, object]:

@@ -12,9 +12,9 @@ from types import MappingProxyType
 from typing import Literal
 
 from lossagent.errors import UnknownName
+from lossagent.metrics import FIDELITY
 
 SSIM_WINDOW = "Gaussian 11x11, sigma 1.5, valid region, mean over channels"
-FIDELITY = frozenset({"psnr", "psnr_y", "ssim", "ssim_y"})
 """Metrics that a protocol's border is left out of; all others see the whole image."""
 
 Source = Literal["bicubic", "real", "pairs"]

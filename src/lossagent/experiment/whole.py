@@ -69,20 +69,19 @@ class Experiment(Settings):
     def _sets(self) -> Experiment:
         sets = self.data.sets
         for name, images in sets.items():
+            place = self.data.place(name)
             for part in images:
                 if name == "train" and not part.reference:
                     raise ValueError("data.train: images are trained towards references; found reference: false")
                 for other in part.without:
                     if other not in sets or other == name:
-                        raise UnknownName(
-                            f"set of {self.data.place(name)}.without", other, [n for n in sets if n != name]
-                        )
+                        raise UnknownName(f"set of {place}.without", other, [n for n in sets if n != name])
                 made = part.degradation or self.data.degradation
                 ready = part.low is not None or not part.reference
                 if not ready and (made.kind in AT_ONE_SIZE) != (self.scale == 1):
                     wanted = ", ".join(sorted(AT_ONE_SIZE)) if self.scale == 1 else "bicubic, bsrgan, real-esrgan"
                     raise ValueError(
-                        f"{self.data.place(name)}: at scale {self.scale} low-quality images are made by {wanted}, or given (low); "
+                        f"{place}: at scale {self.scale} low-quality images are made by {wanted}, or given (low); "
                         f"found degradation {made.kind}"
                     )
         return self

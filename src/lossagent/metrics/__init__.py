@@ -7,7 +7,7 @@ guards that are watched beside a steered metric because any one number can be ga
 
 from __future__ import annotations
 
-from lossagent.metrics.base import Metric
+from lossagent.metrics.base import FIDELITY, Metric
 from lossagent.metrics.colour import Space, full_luma, limited_luma
 from lossagent.metrics.consistency import Drift, LRConsistency, lr_consistency
 from lossagent.metrics.controls import correlated_noise
@@ -23,6 +23,7 @@ from lossagent.metrics.ssim import SSIM, ssim
 from lossagent.metrics.table import METRICS, MetricOptions, create
 
 __all__ = [
+    "FIDELITY",
     "METRICS",
     "MSSSIM",
     "NIQE",

@@ -9,6 +9,9 @@ from torch import Tensor
 
 from lossagent.feedback import MetricFacts
 
+FIDELITY = frozenset({"psnr", "psnr_y", "ssim", "ssim_y", "ms_ssim", "ms_ssim_y"})
+"""Metrics that super-resolution takes without a border of ``scale`` pixels."""
+
 
 @runtime_checkable
 class Metric(Protocol):

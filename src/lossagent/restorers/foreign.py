@@ -148,7 +148,7 @@ def describe(state: Mapping[str, Tensor], source: str) -> Opened:
 def parameters_without_gradient(network: nn.Module, channels: int, side: int) -> tuple[str, ...]:
     """Names of the parameters that a backward pass in training mode leaves without a gradient.
 
-    Distributed training must know of them. The network's mode, gradients and buffers are left as they were.
+    The network's mode, gradients and buffers are left as they were.
 
     Args:
         network: images [1, channels, side, side] -> images, on the CPU.

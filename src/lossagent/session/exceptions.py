@@ -5,7 +5,6 @@ from __future__ import annotations
 from torch import nn
 
 from lossagent.build import Parts
-from lossagent.losses import KINDS, Adversarial
 from lossagent.restorers.spectral import SpectralConv2d
 from lossagent.training.shared_norm import PLAIN, SharedBatchNorm
 
@@ -26,9 +25,6 @@ def exceptions(parts: Parts) -> list[str]:
             found.append(f"{name} normalises by the statistics of a micro-batch")
         if holds(network, (SpectralConv2d,)):
             found.append(f"spectral norms of {name} move {count} times as often")
-    for name, loss in parts.repository.losses.items():
-        if isinstance(loss, Adversarial) and KINDS[loss.kind].relative:
-            found.append(f"loss {name} compares with the mean of a micro-batch")
     return (
         [f"training.accumulate {count} is not quite one step of the whole batch: {'; '.join(found)}."] if found else []
     )

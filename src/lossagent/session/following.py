@@ -102,8 +102,9 @@ def compare_data(parts: Parts, ranks: Ranks) -> None:
     sets = parts.sets
     roles = {"feedback": sets.feedback, "selection": sets.selection, **sets.test}
     digest = hashlib.sha256(repr([(r, i.names if i is not None else ()) for r, i in roles.items()]).encode())
+    size = parts.experiment.training.batch
     with ranks.together():
-        batch = parts.sampler.batch(EVIDENCE_WINDOW, 0, COMPARED)
+        batch = parts.sampler.batch(EVIDENCE_WINDOW, 0, size, 0, min(size, COMPARED))
         digest.update(batch.lq.cpu().numpy().tobytes() + batch.hq.cpu().numpy().tobytes())
     found = ranks.gather(digest.hexdigest())
     if different := [rank for rank, other in enumerate(found) if other != found[0]]:

@@ -16,7 +16,7 @@ def measured(stepper: Stepper, repository: LossRepository, sampler: Sampler, cou
     """Evidence of the networks as they are; the same with any number of processes.
 
     Each fixed batch is taken whole by one process: norms over a batch are no means of norms over its parts. The
-    restorer's graph is not kept in it, so a whole batch asks for less memory than the share of a training step.
+    restorer's graph is not kept in it; what losses keep of a whole batch must fit.
 
     Args:
         stepper: has the networks.

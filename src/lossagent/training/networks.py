@@ -60,9 +60,14 @@ class Networks:
         """The network whose images are scored."""
         return self.average if self.average is not None and self.settings.score == "ema" else self.restorer
 
-    def set_rates(self, iteration: int) -> float:
-        """Sets the learning rates of an iteration counted from S_0; returns the restorer's."""
+    def set_rates(self, iteration: int, warming_up: bool) -> float:
+        """Sets the learning rates of an iteration counted from S_0; returns the restorer's.
+
+        While discriminators warm up alone the restorer rests, and they learn at their full rate.
+        """
         rate, other = self.settings.rates(iteration)
+        if warming_up:
+            rate, other = 0.0, self.settings.discriminator_learning_rate
         set_rate(self.optimizer, rate)
         for optimizer in self.discriminator_optimizers.values():
             set_rate(optimizer, other)

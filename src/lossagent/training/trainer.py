@@ -242,7 +242,8 @@ class Trainer:
                     self._save_inside(stage, log, iteration, spent + time.perf_counter() - began)
                     raise Interrupted(f"stopped after iteration {iteration} of {total} of {stage.name}; saved.")
                 seed_everything(self.seed, number, iteration, self.ranks.rank)
-                rate = self.networks.set_rates(max(before + iteration, 0))
+                warming_up = stage.weights is None or iteration < warmups
+                rate = self.networks.set_rates(max(before + iteration, 0), warming_up=warming_up)
                 if stage.weights is None or iteration < warmups:
                     values = self._stepper.warmup_step(batch, self._idle)
                 else:

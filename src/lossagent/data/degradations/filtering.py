@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from scipy.fft import next_fast_len
 from torch import Tensor
@@ -31,7 +32,9 @@ def filter2d(
     height, width = images.shape[-2:]
     extended = mirrored(images, rows // 2, columns // 2)
     size = [int(next_fast_len(side, real=True)) for side in extended.shape[-2:]]
-    spectrum = torch.fft.rfft2(extended, size) * torch.fft.rfft2(kernels, size).conj().unsqueeze(1)
+    # The kernel's own transform: its few rows first, most of the rest is zero.
+    kernel = torch.fft.fft(torch.fft.rfft(kernels, size[1]), size[0], dim=-2)
+    spectrum = torch.fft.rfft2(extended, size).mul_(kernel.conj().unsqueeze(1))
     # The wrapped-round part of the circular correlation lies beyond height x width and is cut off.
     return torch.fft.irfft2(spectrum, size)[..., :height, :width]
 
@@ -40,6 +43,9 @@ def mirrored(
     images: Float[Tensor, "batch channels height width"], rows: int, columns: int
 ) -> Float[Tensor, "batch channels taller wider"]:
     """Images with ``rows`` and ``columns`` more on each side: ... 2 1 [0 1 2 3] 2 1 ..., for any image size."""
+    height, width = images.shape[-2:]
+    if rows < height and columns < width:
+        return F.pad(images, (columns, columns, rows, rows), mode="reflect")
     for axis, more in ((-2, rows), (-1, columns)):
         if more:
             images = images.index_select(axis, _reflected(images.shape[axis], more, images.device))

@@ -79,9 +79,13 @@ def jpeg(
     red, green, blue = (images.clamp(0, 1) * 255).round().unbind(1)
     ycc = torch.stack([a * red + b * green + c * blue for a, b, c in TO_YCC], 1)
     # Halves of chroma go down, or 127.5 would leave the range.
-    ycc = _extended(torch.cat([_half_up(ycc[:, :1]), (ycc[:, 1:] - 0.5).ceil()], 1), -height % 16, -width % 16)
-    luma = _coded(ycc[:, :1] - 128, tables[:, :1])[..., :height, :width] + 128
-    chroma = _coded(_halved(ycc[:, 1:]), tables[:, 1:])[..., : (height + 1) // 2, : (width + 1) // 2]
+    ycc = torch.cat([_half_up(ycc[:, :1]) - 128, (ycc[:, 1:] - 0.5).ceil()], 1)
+    ycc = _extended(ycc, height % 2, -width % 16)
+    luma = _coded(_extended(ycc[:, :1], -(height + height % 2) % 8, 0), tables[:, :1])[..., :height, :width] + 128
+    # Below the picture the last row of halved chroma is repeated, not the last row of pixels.
+    half = _halved(ycc[:, 1:])
+    chroma = _coded(_extended(half, -half.shape[-2] % 8, 0), tables[:, 1:])
+    chroma = chroma[..., : (height + 1) // 2, : (width + 1) // 2]
     luma, chroma = luma.clamp(0, 255), chroma.clamp(-128, 127)
     blue, red = _doubled(chroma)[..., :height, :width].unbind(1)
     luma = luma[:, 0]
