@@ -78,7 +78,8 @@ def share_statistics(network: nn.Module) -> int:
     count = 0
     for parent in list(network.modules()):
         for name, child in list(parent.named_children()):
-            if type(child) in PLAIN:  # a subclass has statistics of its own kind
+            # A subclass has statistics of its own kind.
+            if isinstance(child, PLAIN) and type(child) in PLAIN:
                 setattr(parent, name, SharedBatchNorm(child))
                 count += 1
     return count
