@@ -25,6 +25,7 @@ from lossagent.data import (
 from lossagent.data.degradations import RealESRGANBatch, Untouched
 from lossagent.data.images import CorruptImage
 from lossagent.data.on_device import CONTEXT, OnDeviceSampler
+from lossagent.data.origins import origins, photographs
 from lossagent.errors import Refused
 from lossagent.experiment import DegradationSettings, Experiment, RealESRGANSettings
 from lossagent.objectives.base import Pixels
@@ -174,10 +175,11 @@ def build_sets(experiment: Experiment, overlaps: Sequence[str] | None = None) ->
                 sets[name] = _image_set(name, parts[name], experiment.scale)
     test = {name: sets[name] for name in data.test}
     damaged: list[CorruptImage] = []
+    trained = _images(parts["train"])
     if overlaps is None:
         selection = parts.get("selection", ())
         overlaps = check_disjoint(
-            _images(parts["train"]),
+            photographs(trained, origins(trained)),
             _images(parts["feedback"]),
             _images(selection),
             [image for name in data.test for image in _images(parts[name])],
@@ -186,7 +188,7 @@ def build_sets(experiment: Experiment, overlaps: Sequence[str] | None = None) ->
             workers=2,
             corrupt=damaged.append,
         )
-        _check_damage(damaged, len(_images(parts["train"])), data.max_damaged)
+        _check_damage(damaged, len(trained), data.max_damaged)
         _check_inputs(sets)
     said = [f"data.{name}: {note}" for name, own in parts.items() for part in own for note in part.photographs.notes]
     notes = (*said, *synthetic_notices(parts))
