@@ -142,7 +142,9 @@ def _checkpoint(named: Named, reading: Reading, scale: int) -> NetworkMethod:
             f"{', '.join(checkpoints_data.NAMES)}."
         )
     label = named.label or file.stem
-    said = Known(reading.network, reading.arguments, scale) if reading.network is not None else known(file)
+    said = known(file)
+    if said is None and reading.network is not None:
+        said = Known(reading.network, reading.arguments, scale)
     if said is not None:
         network = build(said.network, said.arguments)
         load_into(network, file, reading.key)

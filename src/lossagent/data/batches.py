@@ -38,7 +38,7 @@ class Batch:
     """Pairs for one iteration.
 
     Attributes:
-        lq: low-quality RGB in [0, 1], float32, on the CPU.
+        lq: low-quality RGB in [0, 1], float32, on the CPU, or where the sampler made it.
         hq: ground truth of ``scale`` times the sides.
         names: the photograph that each pair comes from.
         sharpened: the unsharp-masked ground truth of Real-ESRGAN, for L1 and perceptual losses; a discriminator

@@ -66,7 +66,7 @@ def jpeg(
         qualities: libjpeg's, 1 to 100, one for each image.
 
     Returns:
-        8-bit values in [0, 1]. At least 95 in 100 of them are the codec's and the mean difference is below 0.07 of a
+        8-bit values in [0, 1]. At least 95 in 100 of them are the codec's and the mean difference is below 0.1 of a
         step; where a coefficient is rounded to another multiple of the table, a block differs by that.
 
     Raises:
