@@ -56,13 +56,13 @@ def test_close_ends_the_threads():
 
 
 def test_waiting_is_counted():
-    with Prefetcher(lambda i: time.sleep(0.03), 0, 2, depth=1, workers=1) as slow:
+    with Prefetcher(lambda i: time.sleep(0.1), 0, 2, depth=1, workers=1) as slow:
         list(slow)
-        assert slow.waited > 0.04
+        assert slow.waited > 0.1
     with Prefetcher(lambda i: i, 0, 2, depth=2, workers=1) as quick:
-        time.sleep(0.02)
+        time.sleep(0.1)
         list(quick)
-        assert quick.waited < 0.02
+        assert quick.waited < 0.1
 
 
 def test_bad_arguments_are_refused():
