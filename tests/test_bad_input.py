@@ -43,7 +43,7 @@ def listing(root: Path) -> dict[Path, bytes]:
     return {p: p.read_bytes() if p.is_file() else b"" for p in sorted(root.rglob("*"))}
 
 
-def broken(outcome: Outcome, *parts: str) -> None:
+def assert_refused(outcome: Outcome, *parts: str) -> None:
     """The message of any other command that is refused."""
     assert outcome.status == 2, outcome
     for part in parts:
@@ -517,14 +517,14 @@ def test_a_run_folder_that_exists_stays_as_it_is(tmp_path: Path, name: str, reme
     file, folder = written(experiment(tmp_path), tmp_path), tmp_path / "run"
     folder.mkdir()
     (folder / name).write_text("mine")
-    broken(command("run", file, "--out", folder), str(folder), "exists already", remedy)
+    assert_refused(command("run", file, "--out", folder), str(folder), "exists already", remedy)
     assert listing(folder) == {folder / name: b"mine"}
 
 
 def test_a_run_folder_that_is_a_file(tmp_path: Path) -> None:
     file, place = written(experiment(tmp_path), tmp_path), tmp_path / "run"
     place.write_text("mine")
-    broken(command("run", file, "--out", place), str(place))
+    assert_refused(command("run", file, "--out", place), str(place))
     assert place.read_text() == "mine"
 
 
@@ -535,18 +535,18 @@ def test_score_refuses_what_it_cannot_score(tmp_path: Path) -> None:
     a = pictures(tmp_path / "a", 2, side=48)
     b = pictures(tmp_path / "b", 1, side=52)
     one, other = a / "p0-0.png", b / "p0-0.png"
-    broken(command("score", "psnr", one, "--reference", one, "--space", "ycc"), "'ycc'", "rgb", "y")
-    broken(command("score", "nique", one), "'nique'", "Did you mean 'niqe'?")
-    broken(command("score", "psnr", one), "'psnr'", "--reference")
-    broken(command("score", "niqe", one, "--reference", one), "takes no reference")
-    broken(command("score", "psnr", one, "--reference", other), str(one), str(other), "48", "52")
-    broken(command("score", "psnr", a, "--reference", b), "p0-1.png")
-    broken(command("score", "psnr", tmp_path / "gone.png", "--reference", one), "gone.png")
-    broken(command("score", "niqe", one, "--space", "y"), "'space'")
-    broken(command("score", "psnr", one, "--reference", one, "--border", "-1"), "border")
-    broken(command("score", "niqe", one), str(one), "at least 96 px", "48x48")
+    assert_refused(command("score", "psnr", one, "--reference", one, "--space", "ycc"), "'ycc'", "rgb", "y")
+    assert_refused(command("score", "nique", one), "'nique'", "Did you mean 'niqe'?")
+    assert_refused(command("score", "psnr", one), "'psnr'", "--reference")
+    assert_refused(command("score", "niqe", one, "--reference", one), "takes no reference")
+    assert_refused(command("score", "psnr", one, "--reference", other), str(one), str(other), "48", "52")
+    assert_refused(command("score", "psnr", a, "--reference", b), "p0-1.png")
+    assert_refused(command("score", "psnr", tmp_path / "gone.png", "--reference", one), "gone.png")
+    assert_refused(command("score", "niqe", one, "--space", "y"), "'space'")
+    assert_refused(command("score", "psnr", one, "--reference", one, "--border", "-1"), "border")
+    assert_refused(command("score", "niqe", one), str(one), "at least 96 px", "48x48")
     truncated(one)
-    broken(command("score", "psnr", one, "--reference", other), str(one), "cannot be read")
+    assert_refused(command("score", "psnr", one, "--reference", other), str(one), "cannot be read")
 
 
 @pytest.mark.parametrize("name", ["empty", "nowhere", "file.txt"])
@@ -555,7 +555,7 @@ def test_a_folder_that_is_no_run(tmp_path: Path, name: str) -> None:
     (tmp_path / "file.txt").write_text("words")
     before = listing(tmp_path)
     for name_of_command in ("report", "resume"):
-        broken(command(name_of_command, tmp_path / name), str(tmp_path / name), "no run folder")
+        assert_refused(command(name_of_command, tmp_path / name), str(tmp_path / name), "no run folder")
     assert listing(tmp_path) == before
 
 
@@ -567,33 +567,33 @@ def test_a_resume_of_an_experiment_that_was_changed(tmp_path: Path) -> None:
     changed = yaml.safe_load((folder / "experiment.yaml").read_text())
     changed["training"]["stages"] = 4
     (folder / "experiment.yaml").write_text(yaml.safe_dump(changed, sort_keys=False))
-    broken(command("resume", folder), "the log belongs to a run")
+    assert_refused(command("resume", folder), "the log belongs to a run")
 
 
 def test_restore_never_writes_over_its_input(tmp_path: Path) -> None:
     low = pictures(tmp_path / "low", 2, side=16)
     before = listing(low)
     for source in (low, low / "p0-1.png"):
-        broken(command("restore", "compact_x4", source, low), "p0-", "another OUTPUT")
+        assert_refused(command("restore", "compact_x4", source, low), "p0-", "another OUTPUT")
     with contextlib.suppress(OSError):
         (tmp_path / "same").symlink_to(low)
-        broken(command("restore", "bicubic", low, tmp_path / "same"), "another OUTPUT")
+        assert_refused(command("restore", "bicubic", low, tmp_path / "same"), "another OUTPUT")
     assert listing(low) == before
 
 
 def test_restore_refuses_before_it_makes_a_folder(tmp_path: Path) -> None:
     low = pictures(tmp_path / "low", 1, side=16)
     out = tmp_path / "out"
-    broken(command("restore", "gone.safetensors", low, out), "gone.safetensors")
-    broken(command("restore", low, low, out), "experiment.yaml")
-    broken(command("restore", path("compact_x4"), low, out, "--network", "swinnir"), "Did you mean 'swinir'?")
-    broken(command("restore", path("compact_x4"), low, out, "--scale", "3"), "compact_x4")
+    assert_refused(command("restore", "gone.safetensors", low, out), "gone.safetensors")
+    assert_refused(command("restore", low, low, out), "experiment.yaml")
+    assert_refused(command("restore", path("compact_x4"), low, out, "--network", "swinnir"), "Did you mean 'swinir'?")
+    assert_refused(command("restore", path("compact_x4"), low, out, "--scale", "3"), "compact_x4")
     assert not out.exists()
 
 
 def test_restore_of_an_input_that_is_not_there_makes_no_folder(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    broken(command("restore", "compact_x4", tmp_path / "gone.png", out), "gone.png")
+    assert_refused(command("restore", "compact_x4", tmp_path / "gone.png", out), "gone.png")
     assert not out.exists()
 
 
@@ -601,7 +601,7 @@ def test_a_resume_of_a_run_that_was_killed_while_its_folder_was_made(tmp_path: P
     folder = tmp_path / "run"
     (folder / "images").mkdir(parents=True)
     (folder / "environment.json").write_text("{}")
-    broken(command("resume", folder), str(folder), "no run folder")
+    assert_refused(command("resume", folder), str(folder), "no run folder")
     data = experiment(tmp_path, agent={"kind": "fixed"})
     data["training"] |= {"stages": 1, "iterations": 2, "warmup": 1}
     assert command("run", written(data, tmp_path), "--out", folder).status == 0  # nothing of worth is there

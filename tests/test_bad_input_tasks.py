@@ -51,16 +51,16 @@ def at_one_size(root: Path, degradation: object = None, **changes: Any) -> Data:
     return data
 
 
-def refused(root: Path, data: Data, *parts: str) -> None:
+def assert_run_refused(root: Path, data: Data, *parts: str) -> None:
     """The run is refused with these words, and nothing is written."""
     file = written(data, root)
     before = sorted(root.rglob("*"))
     outcome = command("run", file, "--out", root / "run")
-    broken(outcome, *parts)
+    assert_refused(outcome, *parts)
     assert sorted(root.rglob("*")) == before, "a refused run writes nothing"
 
 
-def broken(outcome: Outcome, *parts: str) -> None:
+def assert_refused(outcome: Outcome, *parts: str) -> None:
     assert outcome.status == 2, outcome
     for part in parts:
         assert part in outcome.err
@@ -78,7 +78,9 @@ def test_pairs_whose_names_do_not_fit(tmp_path: Path, match: str | None) -> None
     data = tiny(tmp_path)
     low = pictures(tmp_path / "low", 2, side=24, seed=8)
     data["data"]["feedback"] = {"images": [folder(tmp_path, "feedback")], "low": str(low), "match": match}
-    refused(tmp_path, data, "data.feedback", f"{match or 'name'!r}", "2 of 2 have none or several", "(0 found)")
+    assert_run_refused(
+        tmp_path, data, "data.feedback", f"{match or 'name'!r}", "2 of 2 have none or several", "(0 found)"
+    )
 
 
 def with_parts(**second: Any) -> Callable[[Path, Data], None]:
@@ -177,7 +179,7 @@ def drawn(root: Path, data: Data) -> None:
 def test_sets_that_cannot_be(tmp_path: Path, change: Callable[[Path, Data], None], parts: list[str]) -> None:
     data = tiny(tmp_path)
     change(tmp_path, data)
-    refused(tmp_path, data, *parts)
+    assert_run_refused(tmp_path, data, *parts)
 
 
 # -- degradations -----------------------------------------------------------------------------------------
@@ -187,7 +189,7 @@ def test_sets_that_cannot_be(tmp_path: Path, change: Callable[[Path, Data], None
 def test_what_keeps_the_size_is_of_no_use_at_scale_4(tmp_path: Path, made: object) -> None:
     data = tiny(tmp_path)
     data["data"]["degradation"] = made
-    refused(tmp_path, data, "data.train", "at scale 4", "bicubic, bsrgan, real-esrgan", "found degradation")
+    assert_run_refused(tmp_path, data, "data.train", "at scale 4", "bicubic, bsrgan, real-esrgan", "found degradation")
 
 
 @pytest.mark.parametrize(
@@ -201,7 +203,7 @@ def test_what_keeps_the_size_is_of_no_use_at_scale_4(tmp_path: Path, made: objec
     ],
 )
 def test_a_degradation_that_is_none(tmp_path: Path, made: object, parts: list[str]) -> None:
-    refused(tmp_path, at_one_size(tmp_path, made), *parts)
+    assert_run_refused(tmp_path, at_one_size(tmp_path, made), *parts)
 
 
 def test_a_depth_map_that_is_missing_or_of_another_size(tmp_path: Path) -> None:
@@ -209,13 +211,13 @@ def test_a_depth_map_that_is_missing_or_of_another_size(tmp_path: Path) -> None:
     depth = tmp_path / "depth"
     made = {"kind": "haze", "depth": str(depth)}
     data["data"]["train"] = {"images": [folder(tmp_path, "train")], "degradation": made}
-    refused(tmp_path, data, str(depth), "no such folder")
+    assert_run_refused(tmp_path, data, str(depth), "no such folder")
     depth.mkdir()
     Image.fromarray(np.full((96, 96), 90, np.uint8)).save(depth / "p0-1.png")
-    refused(tmp_path, data, str(depth), "no depth map for image 'p0-0'", "p0-1")
+    assert_run_refused(tmp_path, data, str(depth), "no depth map for image 'p0-0'", "p0-1")
     for image in (tmp_path / "data" / "train").iterdir():
         Image.fromarray(np.full((40, 96), 90, np.uint8)).save(depth / image.name)
-    refused(tmp_path, data, str(depth), "40 x 96", "96 x 96")
+    assert_run_refused(tmp_path, data, str(depth), "40 x 96", "96 x 96")
 
 
 def on_device(root: Path, pool: int) -> Data:
@@ -227,16 +229,18 @@ def on_device(root: Path, pool: int) -> Data:
 
 @pytest.mark.parametrize("pool", [1, 5])
 def test_a_pool_that_is_no_multiple_of_the_batch_is_refused_before_training(tmp_path: Path, pool: int) -> None:
-    refused(tmp_path, on_device(tmp_path, pool), "data.degradation.pool", "training.batch (2)", f"found {pool}")
+    assert_run_refused(
+        tmp_path, on_device(tmp_path, pool), "data.degradation.pool", "training.batch (2)", f"found {pool}"
+    )
 
 
 def test_degradation_on_the_device_wants_one_set_of_large_photographs(tmp_path: Path) -> None:
     data = on_device(tmp_path, 4)
     data["data"]["patch"] = 16
-    refused(tmp_path, data, "data.patch 16 at scale 4", "on_device", "198 x 198", "needs 208 x 208")
+    assert_run_refused(tmp_path, data, "data.patch 16 at scale 4", "on_device", "198 x 198", "needs 208 x 208")
     images = [data["data"]["train"]]
     data["data"]["train"] = [{"images": images}, {"images": images}]
-    refused(tmp_path, data, "data.train", "one set of clean photographs", "found 2 parts")
+    assert_run_refused(tmp_path, data, "data.train", "one set of clean photographs", "found 2 parts")
 
 
 # -- checkpoints ------------------------------------------------------------------------------------------
@@ -251,28 +255,32 @@ def test_a_checkpoint_of_another_scale(tmp_path: Path) -> None:
     file = tmp_path / "x2.safetensors"
     save_file(build("swinir", SWINIR).state_dict(), file)
     data["restorer"] = {"network": "swinir", "arguments": SWINIR | {"upscale": 4}, "start": str(file)}
-    refused(tmp_path, data, "restorer", str(file), "do not fit SwinIR", "network for x2", "this one is for x4")
+    assert_run_refused(
+        tmp_path, data, "restorer", str(file), "do not fit SwinIR", "network for x2", "this one is for x4"
+    )
     data["restorer"]["arguments"] = SWINIR
-    refused(tmp_path, data, "restorer", "scale 4", "Set scale to the network's own")
+    assert_run_refused(tmp_path, data, "restorer", "scale 4", "Set scale to the network's own")
     pytest.importorskip("spandrel", reason="extra archs is not installed")
-    refused(tmp_path, foreign(data, file), "restorer.start", str(file), "enlarges by 2", "scale is 4")
+    assert_run_refused(tmp_path, foreign(data, file), "restorer.start", str(file), "enlarges by 2", "scale is 4")
 
 
 def test_a_foreign_network_takes_its_architecture_from_a_file_that_has_one(tmp_path: Path) -> None:
     data = tiny(tmp_path)
-    refused(tmp_path, foreign(data, None), "restorer", "give start", "found start: null")
-    refused(tmp_path, foreign(data, "x.pth", arguments={"dim": 4}), "no arguments", "1 argument(s)")
+    assert_run_refused(tmp_path, foreign(data, None), "restorer", "give start", "found start: null")
+    assert_run_refused(tmp_path, foreign(data, "x.pth", arguments={"dim": 4}), "no arguments", "1 argument(s)")
     pytest.importorskip("spandrel", reason="extra archs is not installed")
-    refused(tmp_path, foreign(data, "compact_x4"), "restorer", "no architecture that spandrel knows", "my.module:Net")
+    assert_run_refused(
+        tmp_path, foreign(data, "compact_x4"), "restorer", "no architecture that spandrel knows", "my.module:Net"
+    )
     text = tmp_path / "words.pth"
     text.write_text("words")
-    refused(tmp_path, foreign(data, text), "restorer", str(text), "damaged")
+    assert_run_refused(tmp_path, foreign(data, text), "restorer", str(text), "damaged")
 
 
 def test_a_foreign_network_for_gray_images(tmp_path: Path, shared_data: Path) -> None:
     pytest.importorskip("spandrel", reason="extra archs is not installed")
     gray = shared_data / "weights" / "dncnn_gray_sigma25.pth"
-    refused(tmp_path, foreign(tiny(tmp_path), gray), str(gray), "1 channels in and 1 out", "RGB")
+    assert_run_refused(tmp_path, foreign(tiny(tmp_path), gray), str(gray), "1 channels in and 1 out", "RGB")
 
 
 def test_a_foreign_network_without_spandrel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,17 +294,21 @@ def test_a_foreign_network_without_spandrel(tmp_path: Path, monkeypatch: pytest.
     for module in [name for name in sys.modules if name.partition(".")[0] == "spandrel"]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setattr(builtins, "__import__", absent)
-    refused(tmp_path, foreign(tiny(tmp_path), path("swinir_small_x4")), "spandrel", "pip install 'lossagent[archs]'")
+    assert_run_refused(
+        tmp_path, foreign(tiny(tmp_path), path("swinir_small_x4")), "spandrel", "pip install 'lossagent[archs]'"
+    )
 
 
 def test_a_name_that_is_nearly_that_of_a_checkpoint(tmp_path: Path) -> None:
     data = tiny(tmp_path)
     data["restorer"]["start"] = "swinir-classical-x4"
-    refused(tmp_path, data, "restorer", "'swinir-classical-x4'", "Did you mean 'swinir-m-classical-x4'?")
+    assert_run_refused(tmp_path, data, "restorer", "'swinir-classical-x4'", "Did you mean 'swinir-m-classical-x4'?")
     data = tiny(tmp_path)
     data["losses"]["gan"]["discriminator"]["start"] = "realesrgan-netd"
-    refused(tmp_path, data, "losses.gan", "'realesrgan-netd'", "Known: ")
-    broken(command("restore", "promptir_smal", pictures(tmp_path / "low", 1), tmp_path / "out"), "'promptir_small'?")
+    assert_run_refused(tmp_path, data, "losses.gan", "'realesrgan-netd'", "Known: ")
+    assert_refused(
+        command("restore", "promptir_smal", pictures(tmp_path / "low", 1), tmp_path / "out"), "'promptir_small'?"
+    )
 
 
 # -- losses and networks ----------------------------------------------------------------------------------
@@ -321,7 +333,7 @@ def gan(kind: str = "vanilla", **discriminator: Any) -> Data:
 def test_losses_that_cannot_work(tmp_path: Path, loss: Data, training: Data, parts: list[str]) -> None:
     data = tiny(tmp_path, losses={"x": loss})
     data["training"] |= training
-    refused(tmp_path, data, *parts)
+    assert_run_refused(tmp_path, data, *parts)
 
 
 def promptir(root: Path, patch: int, multiple: int) -> Data:
@@ -332,11 +344,11 @@ def promptir(root: Path, patch: int, multiple: int) -> Data:
 
 
 def test_promptir_wants_multiples_of_8_in_training_and_in_every_set(tmp_path: Path) -> None:
-    refused(tmp_path, promptir(tmp_path, 20, 1), "data.patch", "multiples of 8", "20x20")
+    assert_run_refused(tmp_path, promptir(tmp_path, 20, 1), "data.patch", "multiples of 8", "20x20")
     odd = {"odd": str(pictures(tmp_path / "odd", 1, side=90, seed=5))}
     data = promptir(tmp_path, 16, 1)
     data["data"]["test"] = odd
-    refused(tmp_path, data, "data.test.odd", "'p5-0'", "90 x 90", "restorer.multiple, found 1")
+    assert_run_refused(tmp_path, data, "data.test.odd", "'p5-0'", "90 x 90", "restorer.multiple, found 1")
     data["data"]["test"] = {"odd": {"images": [odd["odd"]], "crop": 16}}
     file = written(data, tmp_path)
     assert command("run", file, "--dry-run").status == 0
@@ -358,7 +370,7 @@ def test_promptir_wants_multiples_of_8_in_training_and_in_every_set(tmp_path: Pa
 def test_training_settings_that_cannot_be(tmp_path: Path, training: Data, parts: list[str]) -> None:
     data = tiny(tmp_path)
     data["training"] |= training
-    refused(tmp_path, data, *parts)
+    assert_run_refused(tmp_path, data, *parts)
 
 
 # -- baselines beside a run -------------------------------------------------------------------------------
@@ -370,11 +382,11 @@ def listing(root: Path) -> dict[Path, bytes]:
 
 def test_a_baseline_that_cannot_run_is_told_before_the_run(tmp_path: Path) -> None:
     beside = ["run", written(tiny(tmp_path), tmp_path), "--out", tmp_path / "run", "--beside"]
-    broken(command(*beside, "nobody"), "--beside", "fixed or random", "'nobody'")
-    broken(command(*beside, "nobody", "--dry-run"), "'nobody'")
+    assert_refused(command(*beside, "nobody"), "--beside", "fixed or random", "'nobody'")
+    assert_refused(command(*beside, "nobody", "--dry-run"), "'nobody'")
     (tmp_path / "run-fixed").mkdir()
     (tmp_path / "run-fixed" / "notes.txt").write_text("mine")
-    broken(command(*beside, "fixed"), str(tmp_path / "run-fixed"), "another --out")
+    assert_refused(command(*beside, "fixed"), str(tmp_path / "run-fixed"), "another --out")
     assert not (tmp_path / "run").exists()
 
 
@@ -403,7 +415,7 @@ def test_a_run_with_a_baseline_is_started_again_and_never_with_other_settings(
     assert "[tiny] stage" not in again.out
     assert "[tiny-fixed] stage" in again.out
     done = listing(tmp_path)
-    broken(command(*words, "training.iterations=3"), str(tmp_path / "run"), "other settings")
+    assert_refused(command(*words, "training.iterations=3"), str(tmp_path / "run"), "other settings")
     assert listing(tmp_path) == done
 
 
@@ -440,7 +452,7 @@ def test_what_cannot_be_evaluated_writes_nothing(
     finished: Path, tmp_path: Path, words: list[str], parts: list[str]
 ) -> None:
     filled = [word.replace("{}", str(finished)) for word in words]
-    broken(command("evaluate", *filled, "--out", tmp_path / "out"), *parts)
+    assert_refused(command("evaluate", *filled, "--out", tmp_path / "out"), *parts)
     assert not (tmp_path / "out").exists()
 
 
@@ -450,10 +462,10 @@ def test_what_cannot_be_evaluated_writes_nothing(
 def test_export_never_writes_over_a_file_and_names_what_is_no_run(finished: Path, tmp_path: Path) -> None:
     mine = tmp_path / "mine.safetensors"
     mine.write_text("mine")
-    broken(command("export", finished / "run", "--out", mine), str(mine), "exists already", "another --out")
+    assert_refused(command("export", finished / "run", "--out", mine), str(mine), "exists already", "another --out")
     assert mine.read_text() == "mine"
-    broken(command("export", finished / "run", "--out", tmp_path), str(tmp_path), "is a folder")
-    broken(command("export", tmp_path, "--out", tmp_path / "x.pth"), str(tmp_path), "no run folder")
+    assert_refused(command("export", finished / "run", "--out", tmp_path), str(tmp_path), "is a folder")
+    assert_refused(command("export", tmp_path, "--out", tmp_path / "x.pth"), str(tmp_path), "no run folder")
     assert list(tmp_path.iterdir()) == [mine]
 
 
@@ -483,10 +495,10 @@ def test_promptir_restores_images_of_any_size(tmp_path: Path) -> None:
 def test_restore_tells_what_is_wrong_before_the_first_image(tmp_path: Path) -> None:
     photos, out = pictures(tmp_path / "in", 2, side=24), tmp_path / "out"
     (tmp_path / "file").write_text("mine")
-    broken(command("restore", "compact_x4", photos, tmp_path / "file"), str(tmp_path / "file"), "OUTPUT")
-    broken(command("restore", "compact_x4", photos, tmp_path / "file" / "in"), "file", "cannot be made")
+    assert_refused(command("restore", "compact_x4", photos, tmp_path / "file"), str(tmp_path / "file"), "OUTPUT")
+    assert_refused(command("restore", "compact_x4", photos, tmp_path / "file" / "in"), "file", "cannot be made")
     (photos / "z.png").write_text("words")
-    broken(command("restore", "compact_x4", photos, out), "z.png", "cannot be read")
+    assert_refused(command("restore", "compact_x4", photos, out), "z.png", "cannot be read")
     assert not out.exists()
     assert (tmp_path / "file").read_text() == "mine"
 
@@ -502,7 +514,7 @@ def test_prepare_tells_what_does_not_fit(tmp_path: Path) -> None:
     assert "no tile was cut" in none.err
     assert "--least" in none.err
     other = command("prepare", "tile", photos, "--out", tmp_path / "tiles", "--size", 320)
-    broken(other, "'size': 480", "another folder")
+    assert_refused(other, "'size': 480", "another folder")
 
 
 # Those of the package index are left out: its client is another program, which no test may start.
@@ -519,4 +531,6 @@ def test_without_a_network_it_is_said_which_file_goes_where(name: str, monkeypat
     monkeypatch.setattr(socket, "create_connection", off)
     monkeypatch.setattr(socket, "getaddrinfo", off)
     entry = assets.asset(name)
-    broken(command("assets", "fetch", name), "the network is off", f"'{name}'", entry.file, f"assets/{entry.file}")
+    assert_refused(
+        command("assets", "fetch", name), "the network is off", f"'{name}'", entry.file, f"assets/{entry.file}"
+    )
