@@ -147,11 +147,16 @@ def images_words(run: RunData) -> str:
     sets = section(run.environment, "image_sets")
     purposes = {"train": "trained on", **PURPOSES}
     parts = [
-        f"{len(images)} {name} ({purposes.get(name, OTHER_PURPOSE)})"
+        f"{sum(not _is_input(image) for image in images)} {name} ({purposes.get(name, OTHER_PURPOSE)})"
         for name, images in sets.items()
         if isinstance(images, list)
     ]
     return f"{', '.join(parts)}." if parts else ""
+
+
+def _is_input(image: object) -> bool:
+    """Whether a row of the record is a ready-made input beside its image rather than an image."""
+    return isinstance(image, dict) and str(image.get("name", "")).endswith(" (input)")
 
 
 def _is_plain(value: object) -> bool:
