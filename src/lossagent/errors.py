@@ -15,6 +15,7 @@
         └── RunBusy           another process is writing the run
 
     Interrupted               (also KeyboardInterrupt) stopped on request and resumable, exit status 3
+    Waiting                   for people; everything is saved, exit status 4
 
 Users get these; ``assert`` is for what only a defect of ours can break.
 """
@@ -95,3 +96,16 @@ class RunBusy(Failed):
 
 class Interrupted(LossAgentError, KeyboardInterrupt):
     """Stopped on request, after saving; the message says how to go on."""
+
+
+class Waiting(LossAgentError):
+    """Nothing can go on before people have answered; everything is saved, and a resume waits again.
+
+    Args:
+        message: for whom, and how to answer.
+        until: seconds since the epoch at which waiting ends, ``None`` for never.
+    """
+
+    def __init__(self, message: str, until: float | None = None) -> None:
+        super().__init__(message)
+        self.until = until

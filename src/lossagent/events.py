@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from lossagent.feedback import Feedback
+from lossagent.feedback import Feedback, Remark
+from lossagent.judgements import Judgement, Purpose, Task
+from lossagent.letters import Request
 from lossagent.records import Decision, Record, StageReport
 from lossagent.weights import Weights
 
@@ -96,6 +98,68 @@ class Retold(Event):
     difference: str = ""
 
 
+class Asked(Event):
+    """People are asked about a state.
+
+    Attributes:
+        deadline: seconds since the epoch after which the run goes on without answers, ``None`` for never.
+    """
+
+    kind: Literal["asked"] = "asked"
+    state: int
+    purpose: Purpose = "feedback"
+    tasks: tuple[Task, ...]
+    deadline: float | None = None
+
+
+class Rated(Event):
+    """A person has answered."""
+
+    kind: Literal["rated"] = "rated"
+    judgement: Judgement
+
+
+class Commented(Event):
+    """A person has said something about a state, unasked."""
+
+    kind: Literal["commented"] = "commented"
+    state: int
+    remark: Remark
+    letter: str
+
+
+class Closed(Event):
+    """The run goes on from what it asked people; later answers still count for strengths."""
+
+    kind: Literal["closed"] = "closed"
+    state: int
+    purpose: Purpose = "feedback"
+    unanswered: bool = False
+
+
+class Requested(Event):
+    """A person steers by hand; read at a stage boundary."""
+
+    kind: Literal["requested"] = "requested"
+    letter: str
+    request: Request
+
+
+class Ignored(Event):
+    """A letter was refused."""
+
+    kind: Literal["ignored"] = "ignored"
+    letter: str
+    reason: str
+
+
+class Waited(Event):
+    """The process ended to wait for people."""
+
+    kind: Literal["waited"] = "waited"
+    text: str
+
+
 class Resumed(Event):
     """The run goes on after an interruption."""
 
@@ -124,7 +188,24 @@ class Finished(Event):
 
 
 AnyEvent = Annotated[
-    Started | Answered | Decided | Trained | Scored | Pruned | Rewound | Retold | Resumed | Warned | Finished,
+    Started
+    | Answered
+    | Decided
+    | Trained
+    | Scored
+    | Pruned
+    | Rewound
+    | Retold
+    | Asked
+    | Rated
+    | Commented
+    | Closed
+    | Requested
+    | Ignored
+    | Waited
+    | Resumed
+    | Warned
+    | Finished,
     Field(discriminator="kind"),
 ]
 EVENTS: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)

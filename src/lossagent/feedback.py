@@ -8,6 +8,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 Direction = Literal["lower", "higher"]
+POOLED = "(all)"
+"""The name that a score stands under which is of the whole set, not of one image."""
 
 
 class MetricFacts(BaseModel):
@@ -61,6 +63,8 @@ class Feedback(BaseModel):
         remarks: what was said in words.
         conditions: image -> condition (``"haze"``, ``"noise25"``); scores are averaged within
             conditions, then over them. Images without an entry share one condition.
+        problems: metric, reviewer or ``"people"`` -> why it gave nothing, or less than was asked, in one sentence.
+        unanswered: people were asked and did not answer in time; the weights then stay as they are.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
@@ -68,6 +72,8 @@ class Feedback(BaseModel):
     scores: dict[str, dict[str, float | None]] = {}
     remarks: tuple[Remark, ...] = ()
     conditions: dict[str, str] = {}
+    problems: dict[str, str] = {}
+    unanswered: bool = False
 
     def mean(self, metric: str) -> float | None:
         """Mean of a metric over images, within conditions first; ``None`` if no image has a score."""
@@ -81,3 +87,13 @@ class Feedback(BaseModel):
     def means(self) -> dict[str, float | None]:
         """metric -> mean."""
         return {metric: self.mean(metric) for metric in self.scores}
+
+    def joined(self, other: Feedback) -> Feedback:
+        """This and another expert's feedback on the same images."""
+        return Feedback(
+            scores={**self.scores, **other.scores},
+            remarks=(*self.remarks, *other.remarks),
+            conditions={**self.conditions, **other.conditions},
+            problems={**self.problems, **other.problems},
+            unanswered=self.unanswered or other.unanswered,
+        )

@@ -40,6 +40,7 @@ class Constraint(BaseModel):
         metric: its name.
         at_least, at_most: exactly one is given; with ``relative_to`` it is an offset to that score.
         relative_to: ``"absolute"``, ``"start"`` (S_0) or ``"fixed"`` (the fixed run at the same depth).
+        unit: the change that counts as one, in score units; misses of several constraints are added in it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,6 +49,7 @@ class Constraint(BaseModel):
     at_least: float | None = None
     at_most: float | None = None
     relative_to: Literal["absolute", "start", "fixed"] = "absolute"
+    unit: float = Field(default=1.0, gt=0)
 
     @model_validator(mode="after")
     def _valid(self) -> Constraint:
@@ -72,6 +74,8 @@ class Goal(BaseModel):
         targets: metrics to move; may be empty if there is a wish.
         constraints: limits that a state must keep; feasible comes before better.
         wish: free text ("no plastic skin") for prompts and reviewers; has no utility of its own.
+        proxy: metrics that stand in where a number is needed and the targets give none: there are none, or the
+            checkpoint is chosen on images that people have not judged. Prompts do not name them as aims.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -79,40 +83,67 @@ class Goal(BaseModel):
     targets: tuple[Target, ...] = ()
     constraints: tuple[Constraint, ...] = ()
     wish: str | None = None
+    proxy: tuple[Target, ...] = ()
 
     @model_validator(mode="after")
     def _valid(self) -> Goal:
         if not self.targets and not self.wish:
             raise ValueError("a goal needs at least one target or a wish")
-        names = [t.metric for t in self.targets]
-        if len(set(names)) != len(names):
-            raise ValueError(f"a metric may be a target once; found {names}")
+        for targets in (self.targets, self.proxy):
+            names = [t.metric for t in targets]
+            if len(set(names)) != len(names):
+                raise ValueError(f"a metric may be a target once; found {names}")
         return self
+
+    @property
+    def scalar(self) -> tuple[Target, ...]:
+        """What the utility is made of: the targets or, for a wish alone, the proxy."""
+        return self.targets or self.proxy
+
+    @property
+    def kept_by(self) -> Goal:
+        """The goal by which the checkpoint is chosen: by the proxy, where there is one."""
+        return self.model_copy(update={"targets": self.proxy}) if self.proxy else self
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Every metric that it names."""
+        parts = (*self.targets, *self.constraints, *self.proxy)
+        return tuple(dict.fromkeys(part.metric for part in parts))
 
     @property
     def has_utility(self) -> bool:
         """Whether states can be compared by a number."""
-        return bool(self.targets)
+        return bool(self.scalar)
 
     def require_utility(self, who: str) -> None:
         """Raises Refused where a goal is a wish alone and ``who`` needs a number."""
         if not self.has_utility:
             raise Refused(
-                f"{who} needs a number to compare states by, and the goal is a wish only: name a proxy metric."
+                f"{who} needs a number to compare states by, and the goal is a wish only: "
+                "name a proxy metric (goal.proxy)."
             )
 
     def utility(self, feedback: Feedback, start: Feedback) -> float | None:
         """Sum over targets of importance x sign x (score - score at S_0) / unit; ``None`` if a score is missing."""
         total = 0.0
-        for target in self.targets:
+        for target in self.scalar:
             now, before = feedback.mean(target.metric), start.mean(target.metric)
             if now is None or before is None:
                 return None
             total += target.importance * target.sign * (now - before) / target.unit
-        return total if self.targets else None
+        return total if self.scalar else None
 
     def violation(self, feedback: Feedback, start: Feedback, fixed: Feedback | None = None) -> float:
-        """Sum of the constraints' misses, each in score units; 0 where the state is feasible."""
+        """Sum of the constraints' misses, each in its unit; 0 where the state is feasible.
+
+        Args:
+            feedback, start: on the state and on S_0.
+            fixed: on the run under fixed weights, at the state's depth.
+
+        Raises:
+            Refused: a constraint is relative to a fixed run that is not known.
+        """
         bases = {"absolute": None, "start": start, "fixed": fixed}
         total = 0.0
         for constraint in self.constraints:
@@ -120,7 +151,7 @@ class Goal(BaseModel):
             offset = 0.0 if base is None else (base.mean(constraint.metric) or 0.0)
             if constraint.relative_to == "fixed" and fixed is None:
                 raise Refused(f"constraint on {constraint.metric!r} is relative to the fixed run, and there is none.")
-            total += constraint.violation(feedback.mean(constraint.metric), offset)
+            total += constraint.violation(feedback.mean(constraint.metric), offset) / constraint.unit
         return total
 
     def rank(self, feedback: Feedback, start: Feedback, fixed: Feedback | None = None) -> tuple[float, float]:

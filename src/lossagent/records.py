@@ -6,6 +6,7 @@ S_{i-1} -> S_i under one weight vector w^i. Each state names its parent.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,10 +24,17 @@ class Record(BaseModel):
 
 
 class Message(Record):
-    """One message of a chat."""
+    """One message of a chat.
+
+    Attributes:
+        role: who speaks.
+        content: the words.
+        images: pictures that go with them: data URLs when sent, ``NAME (sha256)`` in a recorded exchange.
+    """
 
     role: Literal["system", "user", "assistant"]
     content: str
+    images: tuple[str, ...] = ()
 
 
 class Exchange(Record):
@@ -60,6 +68,10 @@ class Exchange(Record):
     seconds: float = 0.0
 
 
+Recall = Callable[[str, Callable[[], Exchange]], Exchange]
+"""(key, make) -> exchange: makes an exchange once; a recorded one of that key is returned without asking again."""
+
+
 class Decision(Record):
     """What an agent answers: the weights of the next stage, eq. (6), and where it starts from.
 
@@ -73,6 +85,7 @@ class Decision(Record):
         adjusted_by: what changed the proposal, in order: ``"bounds"``, ``"rollback"``, ``"fallback"``, ...
         exchanges: keys of the exchanges behind it, in the order they were made.
         asked, failed: how many questions were asked, and how many of their answers were unusable.
+        judged: how many judgements of people were known when it was made.
     """
 
     author: str
@@ -85,6 +98,7 @@ class Decision(Record):
     exchanges: tuple[str, ...] = ()
     asked: int = 0
     failed: int = 0
+    judged: int = 0
 
 
 class Evidence(Record):

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from lossagent.feedback import MetricFacts
+from lossagent.feedback import Feedback, MetricFacts
 from lossagent.goal import Goal
-from lossagent.records import Decision, Exchange, State
+from lossagent.records import Decision, Exchange, Recall, State
 from lossagent.trajectory import Trajectory
 from lossagent.weights import Bounds, Weights
 
@@ -32,6 +32,7 @@ class View:
         ceiling: metric -> score of the ground truth of the feedback images, where there is one.
         loss_facts: loss name -> one line on what it does, for prompts.
         guards: names of metrics that are watched, not steered by.
+        fixed: depth -> feedback on the run under fixed weights, for constraints relative to it.
     """
 
     trajectory: Trajectory
@@ -46,6 +47,19 @@ class View:
     ceiling: Mapping[str, float] = field(default_factory=dict[str, float])
     loss_facts: Mapping[str, str] = field(default_factory=dict[str, str])
     guards: frozenset[str] = frozenset()
+    fixed: Mapping[int, Feedback] = field(default_factory=dict[int, Feedback])
+
+    def violation(self, state: State) -> float:
+        """By how much a scored state misses the goal's constraints, see :meth:`lossagent.Goal.violation`."""
+        assert state.feedback is not None
+        assert self.trajectory.start.feedback is not None
+        return self.goal.violation(state.feedback, self.trajectory.start.feedback, self.fixed.get(state.depth))
+
+    def rank(self, state: State) -> tuple[float, float]:
+        """Sort key of a scored state, larger is better, see :meth:`lossagent.Goal.rank`."""
+        assert state.feedback is not None
+        assert self.trajectory.start.feedback is not None
+        return self.goal.rank(state.feedback, self.trajectory.start.feedback, self.fixed.get(state.depth))
 
     @property
     def next_id(self) -> int:
@@ -66,10 +80,6 @@ class View:
         """A generator that depends on (seed, next state, purpose) alone."""
         text = f"{self.seed}/{self.next_id}/{purpose}".encode()
         return random.Random(int.from_bytes(hashlib.sha256(text).digest()[:8], "big"))
-
-
-Recall = Callable[[str, Callable[[], Exchange]], Exchange]
-"""(key, make) -> exchange: makes an exchange once; a recorded one of that key is returned without asking again."""
 
 
 def forget(key: str, make: Callable[[], Exchange]) -> Exchange:

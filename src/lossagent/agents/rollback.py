@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from lossagent.agents.base import Agent, Recall, View
 from lossagent.agents.repeats import unrepeated
 from lossagent.errors import Refused
-from lossagent.feedback import Feedback
+from lossagent.feedback import POOLED, Feedback
 from lossagent.noise import Change, paired_change
 from lossagent.records import Decision, State
 
@@ -91,8 +91,8 @@ class Rollback:
             return False
         if _has_scores(parent.feedback, view) and not _has_scores(head.feedback, view):
             return damaged(head)
-        now, before = goal.violation(head.feedback, start), goal.violation(parent.feedback, start)
-        slack = sum(self._tolerance(view, c.metric) for c in goal.constraints)
+        now, before = view.violation(head), view.violation(parent)
+        slack = sum(self._tolerance(view, c.metric) / c.unit for c in goal.constraints)
         if now > 0 and (before == 0 or now > before + slack):
             return True
         if now < before - slack:
@@ -107,7 +107,7 @@ class Rollback:
     def _utility_tolerance(self, view: View) -> float:
         """The targets' tolerances in points of utility; a target without one is given its unit."""
         tolerances = {**view.tolerance, **(self.tolerance or {})}
-        return sum(t.importance * tolerances.get(t.metric, t.unit) / t.unit for t in view.goal.targets)
+        return sum(t.importance * tolerances.get(t.metric, t.unit) / t.unit for t in view.goal.scalar)
 
 
 def best_restorable(view: View) -> State | None:
@@ -117,7 +117,7 @@ def best_restorable(view: View) -> State | None:
     for state in view.trajectory.scored:
         if start is None or state.feedback is None or state.id not in view.restorable:
             continue
-        rank = view.goal.rank(state.feedback, start)
+        rank = view.rank(state)
         if best is None or rank > best[0]:
             best = (rank, state)
     return best[1] if best is not None else None
@@ -138,16 +138,23 @@ def damaged(state: State) -> bool:
 
 
 def _has_scores(feedback: Feedback, view: View) -> bool:
-    return all(feedback.mean(target.metric) is not None for target in view.goal.targets)
+    return all(feedback.mean(target.metric) is not None for target in view.goal.scalar)
 
 
 def _points(feedback: Feedback, view: View) -> Feedback:
-    """Per image, the sum of importance x sign x score / unit; ``None`` where a target's score is missing."""
-    targets = view.goal.targets
-    images = sorted({image for t in targets for image in feedback.scores.get(t.metric, {})})
+    """Per image, the sum of importance x sign x score / unit; ``None`` where a target's score is missing.
+
+    A score of the whole set counts with every image; alone, it is all there is.
+    """
+    targets = view.goal.scalar
+    found = {image for t in targets for image in feedback.scores.get(t.metric, {})}
     points: dict[str, float | None] = {}
-    for image in images:
-        parts = [(t, feedback.scores.get(t.metric, {}).get(image)) for t in targets]
-        known = [t.importance * t.sign * score / t.unit for t, score in parts if score is not None]
-        points[image] = sum(known) if len(known) == len(parts) else None
+    for image in sorted(found - {POOLED} or found):
+        parts: list[float] = []
+        for target in targets:
+            scores = feedback.scores.get(target.metric, {})
+            score = scores.get(image, scores.get(POOLED))
+            if score is not None:
+                parts.append(target.importance * target.sign * score / target.unit)
+        points[image] = sum(parts) if len(parts) == len(targets) else None
     return Feedback(scores={UTILITY: points}, conditions=feedback.conditions)

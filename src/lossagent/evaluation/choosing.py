@@ -26,15 +26,21 @@ class Choice:
     scores: Mapping[int, Feedback] = field(default_factory=dict[int, Feedback])
 
 
-def choose(trajectory: Trajectory, goal: Goal, score: Callable[[State], Feedback] | None) -> Choice:
-    """Picks the state to keep: feasible before better, by the goal, on the selection set.
+def choose(
+    trajectory: Trajectory,
+    goal: Goal,
+    score: Callable[[State], Feedback] | None,
+    fixed: Mapping[int, Feedback] | None = None,
+) -> Choice:
+    """Picks the state to keep: feasible before better, by the goal (its proxy, where it has one), on the selection set.
 
     Args:
         trajectory: the states; those that are not restorable are left out.
         goal: what better means.
         score: feedback of a state on the selection set; without one the last state is taken, and said.
+        fixed: depth -> feedback on the run under fixed weights on that set, for constraints relative to it.
     """
-    last = trajectory.scored[-1]
+    last, goal = trajectory.scored[-1], goal.kept_by
     if score is None:
         return Choice(last.id, "the last state: there is no selection set to choose by")
     if not goal.has_utility:
@@ -44,6 +50,10 @@ def choose(trajectory: Trajectory, goal: Goal, score: Callable[[State], Feedback
     start = scores[0]
     if all(goal.utility(feedback, start) is None for feedback in scores.values()):
         return Choice(last.id, "the last state: no score of the goal could be taken on the selection set", scores)
-    best = max(candidates, key=lambda s: (goal.rank(scores[s.id], start), -s.id))
-    metrics = ", ".join(t.metric for t in goal.targets)
-    return Choice(best.id, f"best {metrics} on the selection set among {len(candidates)} states, S_0 included", scores)
+    ranks = {s.id: goal.rank(scores[s.id], start, (fixed or {}).get(s.depth)) for s in candidates}
+    best = max(candidates, key=lambda s: (ranks[s.id], -s.id))
+    metrics = ", ".join(t.metric for t in goal.scalar)
+    rule = f"best {metrics} on the selection set among {len(candidates)} states, S_0 included"
+    if ranks[best.id][0] < 0:
+        rule += "; none of them keeps the constraints"
+    return Choice(best.id, rule, scores)

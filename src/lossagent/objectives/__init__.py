@@ -1,6 +1,6 @@
 """External experts: metrics as objectives."""
 
-from lossagent.objectives.base import Objective, Pixels
+from lossagent.objectives.base import Objective, Pictures, Pixels, Situation
 from lossagent.objectives.scores import Scored, Scores
 
-__all__ = ["Objective", "Pixels", "Scored", "Scores"]
+__all__ = ["Objective", "Pictures", "Pixels", "Scored", "Scores", "Situation"]

@@ -99,15 +99,13 @@ def _noise(view: View, shown: Shown, named: bool) -> list[str]:
 
 def _best(view: View) -> list[str]:
     """The best state by the goal (feasible before better); nothing where the goal has no utility."""
-    start = view.trajectory.start.feedback
-    relative = any(c.relative_to == "fixed" for c in view.goal.constraints)
-    if start is None or not view.goal.has_utility or relative:
+    if view.trajectory.start.feedback is None or not view.goal.has_utility:
         return []
-    ranked = [(view.goal.rank(s.feedback, start), s) for s in view.trajectory.scored if s.feedback is not None]
+    ranked = [(view.rank(s), s) for s in view.trajectory.scored]
     best = max(ranked, key=lambda x: x[0])[1]
     if best.id == 0:
         return ["No stage so far is better than the state before training."]
-    means = ", ".join(f"{t.metric} {score(_mean(best, t.metric))}" for t in view.goal.targets)
+    means = ", ".join(f"{t.metric} {score(_mean(best, t.metric))}" for t in view.goal.scalar)
     weights = weight_numbers(view.trajectory.weights_at(best.id))
     return [f"The best stage so far had the weights {weights} ({means} over all images)."]
 

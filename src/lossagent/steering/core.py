@@ -19,8 +19,6 @@ from dataclasses import dataclass, field
 from lossagent.agents.base import Agent, View
 from lossagent.errors import Refused
 from lossagent.events import (
-    Answered,
-    AnyEvent,
     Decided,
     Finished,
     Pruned,
@@ -34,9 +32,15 @@ from lossagent.events import (
 )
 from lossagent.feedback import Feedback, MetricFacts
 from lossagent.goal import Goal
+from lossagent.judgements import PREFERENCE, side_of
+from lossagent.mailbox import Mailbox
 from lossagent.objectives.base import Objective, Pixels
-from lossagent.records import Decision, Exchange, Stage, StageReport, State
+from lossagent.preferences import comparisons_of, strengths
+from lossagent.records import Decision, Stage, StageReport, State
 from lossagent.runs import Log, MemoryLog
+from lossagent.steering.book import Book
+from lossagent.steering.overrides import by_hand, unchanged
+from lossagent.steering.people import People
 from lossagent.trajectory import Trajectory
 from lossagent.weights import Bounds, Weights
 
@@ -50,6 +54,7 @@ class Surroundings:
     ceiling: Mapping[str, float] = field(default_factory=dict[str, float])
     loss_facts: Mapping[str, str] = field(default_factory=dict[str, str])
     guards: frozenset[str] = frozenset()
+    fixed: Mapping[int, Feedback] = field(default_factory=dict[int, Feedback])
 
 
 class Steering:
@@ -71,11 +76,13 @@ class Steering:
         keep: newest states that stay restorable beside S_0, the best and the last; ``None`` keeps all.
         release: deletes the checkpoint of a state that was let go.
         environment: versions and hardware, recorded at the start and at each resume.
+        mailbox: where letters of people come in: answers, comments, and steering by hand.
         on_event: called after each recorded event, for progress and trackers; its errors are the caller's.
 
     Raises:
         Refused: the agent needs restarts or a utility that are not to be had; a target without facts;
-            a log of another run; a constraint relative to a fixed run.
+            a log of another run; a constraint relative to a fixed run that is not known
+            at every depth.
     """
 
     def __init__(
@@ -96,6 +103,7 @@ class Steering:
         release: Callable[[State], None] | None = None,
         name: str = "run",
         environment: Mapping[str, str | int | float | bool | None] | None = None,
+        mailbox: Mailbox | None = None,
         on_event: Callable[[Trajectory], None] | None = None,
     ) -> None:
         if agent.needs_restart and not can_restart:
@@ -105,17 +113,21 @@ class Steering:
             )
         if agent.needs_utility:
             goal.require_utility(f"agent {agent.name!r}")
-        if any(c.relative_to == "fixed" for c in goal.constraints):
-            raise Refused("a constraint is relative to the fixed run, and none is known here: use start or absolute.")
+        self.surroundings = surroundings or Surroundings()
+        known = self.surroundings.fixed
+        if any(c.relative_to == "fixed" for c in goal.constraints) and any(d not in known for d in range(stages + 1)):
+            raise Refused(
+                "a constraint is relative to the fixed run, which must be known at every depth from 0 to "
+                f"{stages}; found {sorted(known) or 'none'}. Run the fixed weights first and name the run (fixed_run), "
+                "or use relative_to start or absolute."
+            )
         if stages < 1:
             raise Refused(f"stages must be at least 1; found {stages}.")
         self.agent, self.goal, self.bounds, self.seed = agent, goal, bounds or Bounds(), seed
         self.objective = objective
         self.metrics = dict(objective.facts if objective is not None else metrics or {})
         self.can_restart = can_restart
-        self.surroundings = surroundings or Surroundings()
-        self.log: Log = log if log is not None else MemoryLog()
-        self._on_event, self._keep, self._release = on_event, keep, release
+        self._keep, self._release = keep, release
         for target in goal.targets:
             facts = self.metrics.get(target.metric)
             if objective is not None and facts is None:
@@ -124,26 +136,15 @@ class Steering:
                 raise Refused(
                     f"target {target.metric!r} says {target.direction} is better; its facts say {facts.direction}."
                 )
-        self._start_or_resume(initial, stages, name, dict(environment or {}))
+        log = log if log is not None else MemoryLog()
+        _start_or_resume(log, initial, stages, name, dict(environment or {}))
+        self.book = Book(log, on_event)
+        self.people = People(self.book, mailbox, can_restart)
 
-    def _start_or_resume(
-        self,
-        initial: Weights,
-        stages: int,
-        name: str,
-        environment: dict[str, str | int | float | bool | None],
-    ) -> None:
-        if not self.log.events:
-            self.log.append(Started(run=name, initial=initial, stages=stages, environment=environment))
-        else:
-            known = Trajectory.fold(self.log.events)
-            if known.initial != initial or known.stages != stages:
-                raise Refused(
-                    f"the log belongs to a run that began with {known.initial} and {known.stages} stages; "
-                    f"asked for {initial} and {stages}. Take a new folder."
-                )
-            self.log.append(Resumed(environment=environment))
-        self.trajectory = Trajectory.fold(self.log.events)
+    @property
+    def trajectory(self) -> Trajectory:
+        """Every state so far."""
+        return self.book.trajectory
 
     # -- the built-in loop: next, trained, scored ----------------------------------------------------------
 
@@ -151,18 +152,24 @@ class Steering:
         """The next undone moment: S_0, a stage to train, a trained one to score; ``None`` when all is done.
 
         A decided stage is never asked for again, a trained one never trained again.
+
+        Raises:
+            Waiting: a person has paused the run.
+            Interrupted: a person has stopped it.
         """
+        self.people.collect()
         trajectory = self.trajectory
         for state in trajectory.states:
             if state.feedback is None:
                 return self._stage(state)
         if len(trajectory.states) > trajectory.stages:
             return None
+        self.people.heed()
         return self._stage(self._decide(trajectory.head))
 
     def trained(self, stage: Stage, report: StageReport) -> None:
         """Records that a stage's checkpoint and restored images are on disk."""
-        self._append(Trained(state=stage.state, report=report))
+        self.book.append(Trained(state=stage.state, report=report))
 
     def scored(self, stage: Stage, restored: Mapping[str, Pixels]) -> Feedback:
         """Scores a trained state and records the feedback."""
@@ -182,7 +189,9 @@ class Steering:
 
         Raises:
             Refused: S_0 has not been told, or ``at`` was never told.
+            Waiting, Interrupted: a person has paused or stopped the run.
         """
+        self.people.collect()
         trajectory = self.trajectory
         if trajectory.start.feedback is None:
             raise Refused("the scores before training are missing: call tell(0, ...) first.")
@@ -190,7 +199,7 @@ class Steering:
             known = [s.id for s in trajectory.scored]
             if at not in known:
                 raise Refused(f"at={at} is no state that was told; told so far: {known}.")
-            self._append(Rewound(state=at))
+            self.book.append(Rewound(state=at))
         trajectory = self.trajectory
         if trajectory.last.feedback is None and (self.can_restart or trajectory.last.parent == trajectory.head.id):
             return self._stage(trajectory.last)
@@ -198,6 +207,7 @@ class Steering:
             return self._stage(again[-1])
         if len(trajectory.states) > trajectory.stages:
             return None
+        self.people.heed()
         return self._stage(self._decide(trajectory.head))
 
     def tell(
@@ -222,6 +232,7 @@ class Steering:
 
         Raises:
             Refused: an unknown state, or nothing (or too much) to score by.
+            Waiting: people are asked and have not answered yet; tell the same again later.
         """
         if not 0 <= state < len(self.trajectory.states):
             raise Refused(f"state {state} was never asked for; known: 0 to {len(self.trajectory.states) - 1}.")
@@ -232,7 +243,8 @@ class Steering:
         if restored is not None:
             if self.objective is None:
                 raise Refused("restored images were told and there is no objective to score them; tell scores.")
-            feedback = self.objective(restored)
+            self.people.collect()
+            feedback = self.objective(restored, self.people.situation(known))
         elif scores is not None:
             feedback = Feedback(scores={m: dict(s) for m, s in scores.items()})
         assert feedback is not None
@@ -240,8 +252,9 @@ class Steering:
         if known.feedback is not None:
             return self._retell(known, known.feedback, feedback)
         if known.report is None:
-            self._append(Trained(state=state, report=report or StageReport()))
-        self._append(Scored(state=state, feedback=feedback, seconds=time.perf_counter() - began))
+            self.book.append(Trained(state=state, report=report or StageReport()))
+        self.people.close(state, "feedback", feedback.unanswered)
+        self.book.append(Scored(state=state, feedback=feedback, seconds=time.perf_counter() - began))
         return self.trajectory.states[state]
 
     def _require_targets(self, feedback: Feedback) -> None:
@@ -257,7 +270,7 @@ class Steering:
         differs = first.model_dump_json() != second.model_dump_json()
         if differs or self.trajectory.head.id != known.id:
             difference = f"told again with {second.means()}" if differs else ""
-            self._append(Retold(state=known.id, difference=difference))
+            self.book.append(Retold(state=known.id, difference=difference))
         return known
 
     # -- the end ------------------------------------------------------------------------------------------
@@ -265,11 +278,11 @@ class Steering:
     def finish(self, selected: int, rule: str) -> None:
         """Records which state was chosen, and how; once."""
         if self.trajectory.finished is None:
-            self._append(Finished(selected=selected, rule=rule))
+            self.book.append(Finished(selected=selected, rule=rule))
 
     def warn(self, text: str) -> None:
         """Records something that a reader of the run should know."""
-        self._append(Warned(text=text))
+        self.book.append(Warned(text=text))
 
     # -- inside -------------------------------------------------------------------------------------------
 
@@ -285,10 +298,11 @@ class Steering:
             seed=self.seed,
             stage_iterations=around.stage_iterations,
             stages_left=self.trajectory.stages + 1 - len(self.trajectory.states),
-            tolerance=around.tolerance,
+            tolerance={**around.tolerance, **doubt(self.trajectory, head)},
             ceiling=around.ceiling,
             loss_facts=around.loss_facts,
             guards=around.guards,
+            fixed=around.fixed,
         )
 
     def best(self) -> State:
@@ -297,7 +311,7 @@ class Steering:
         start = self.trajectory.start.feedback
         if not self.goal.has_utility or start is None:
             return states[-1]
-        return max(states, key=lambda s: self.goal.rank(s.feedback or Feedback(), start))
+        return max(states, key=self.view(states[-1]).rank)
 
     def _prune(self) -> None:
         """Lets go of checkpoints; S_0, the best, the last and the newest ``keep`` stay."""
@@ -307,17 +321,25 @@ class Steering:
         kept = {0, self.best().id, restorable[-1].id} | {s.id for s in restorable[len(restorable) - self._keep :]}
         for state in restorable:
             if state.id not in kept:
-                self._append(Pruned(state=state.id))  # said before it is done: a decision can no longer ask for it
+                self.book.append(Pruned(state=state.id))  # said before it is done: a decision can no longer ask for it
                 self._release(state)
 
     def _decide(self, head: State) -> State:
-        if len(self.trajectory.states) == 1:
-            initial = self.trajectory.initial
+        trajectory = self.trajectory
+        if trajectory.requests:
+            decision = self._settle(by_hand(trajectory, head, self._ask_agent))
+        elif len(trajectory.states) == 1:
+            initial = trajectory.initial
             decision = Decision(author="initial", proposed=initial, weights=initial, restart_from=0)
+        elif head.feedback is not None and head.feedback.unanswered:
+            decision = self._settle(unchanged(trajectory, head))
         else:
-            decision = self._settle(self.agent.decide(self.view(head), self._recall))
-        self._append(Decided(state=len(self.trajectory.states), decision=decision))
+            decision = self._settle(self._ask_agent(head))
+        self.book.append(Decided(state=len(trajectory.states), decision=decision))
         return self.trajectory.last
+
+    def _ask_agent(self, head: State) -> Decision:
+        return self.agent.decide(self.view(head), self.book.recall(len(self.trajectory.states)))
 
     def _settle(self, decision: Decision) -> Decision:
         """Validates a decision and applies the bounds."""
@@ -334,7 +356,8 @@ class Steering:
             )
         allowed = self.bounds.project(decision.weights, trajectory.weights_at(start))
         adjusted = (*decision.adjusted_by, "bounds") if allowed != decision.weights else decision.adjusted_by
-        decision = decision.model_copy(update={"weights": allowed, "adjusted_by": adjusted})
+        judged = len(trajectory.panel.judgements)
+        decision = decision.model_copy(update={"weights": allowed, "adjusted_by": adjusted, "judged": judged})
         for child in trajectory.children(start):
             same = child.decision is not None and child.decision.replicate == decision.replicate
             if same and child.weights == allowed and child.restorable and self.can_restart:
@@ -343,23 +366,31 @@ class Steering:
                 return self._settle(decision.model_copy(update=update))
         return decision
 
-    def _recall(self, key: str, make: Callable[[], Exchange]) -> Exchange:
-        state = len(self.trajectory.states)
-        if (known := self.log.exchanges(state).get(key)) is not None:
-            return known
-        exchange = make()
-        self.log.record(state, exchange)
-        tokens = exchange.prompt_tokens + exchange.completion_tokens
-        usable = exchange.problem is None
-        self._append(Answered(state=state, key=key, usable=usable, tokens=tokens, seconds=exchange.seconds))
-        return exchange
-
     def _stage(self, state: State) -> Stage:
         replicate = state.decision.replicate if state.decision is not None else 0
         return Stage(state.id, state.parent, state.depth, state.weights, replicate, state.report)
 
-    def _append(self, event: AnyEvent) -> None:
-        self.log.append(event)
-        self.trajectory = Trajectory.fold(self.log.events)
-        if self._on_event is not None:
-            self._on_event(self.trajectory)
+
+def _start_or_resume(
+    log: Log, initial: Weights, stages: int, name: str, environment: dict[str, str | int | float | bool | None]
+) -> None:
+    if not log.events:
+        log.append(Started(run=name, initial=initial, stages=stages, environment=environment))
+        return
+    known = Trajectory.fold(log.events)
+    if known.initial != initial or known.stages != stages:
+        raise Refused(
+            f"the log belongs to a run that began with {known.initial} and {known.stages} stages; "
+            f"asked for {initial} and {stages}. Take a new folder."
+        )
+    log.append(Resumed(environment=environment))
+
+
+def doubt(trajectory: Trajectory, head: State) -> dict[str, float]:
+    """Half the interval of a state's strength against its parent's: what people's comparisons leave open."""
+    panel = trajectory.panel
+    found = comparisons_of(panel.tasks, panel.judgements)
+    if head.parent is None or not found:
+        return {}
+    strength = strengths(found, side_of(head.parent)).get(side_of(head.id))
+    return {} if strength is None else {PREFERENCE: (strength.high - strength.low) / 2}

@@ -1,0 +1,165 @@
+"""What an experiment says of its goal, losses and metrics, as plain data: the parts of a run are never imported."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from lossagent.dashboard.reading import Watched, section
+from lossagent.feedback import MetricFacts
+from lossagent.goal import Goal
+from lossagent.judgements import PREFERENCE, RATING
+from lossagent.weights import Bounds
+
+Role = Literal["target", "constraint", "guard"]
+PIXEL_LOSSES = ("l1", "charbonnier", "mse")
+PEOPLE: Mapping[str, Mapping[str, Any]] = {
+    PREFERENCE: {"direction": "higher", "low": None, "high": None, "unit": 0.4},
+    RATING: {"direction": "higher", "low": 1.0, "high": 5.0, "unit": 0.25},
+}
+"""Facts of what people say in numbers, should none be recorded."""
+
+
+@dataclass
+class RunSettings:
+    """``experiment.yaml`` and what is recorded of metrics, read again when the files change.
+
+    Args:
+        run: the run folder.
+    """
+
+    run: Path
+    problems: list[str] = field(default_factory=list[str])
+    facts: dict[str, MetricFacts] = field(default_factory=dict[str, MetricFacts])
+    goal: Goal = field(default_factory=lambda: Goal.model_construct(targets=(), constraints=(), wish=None))
+    bounds: Bounds = field(default_factory=Bounds)
+
+    def __post_init__(self) -> None:
+        self._experiment = Watched(self.run / "experiment.yaml")
+        self._environment = Watched(self.run / "environment.json")
+        self._evaluation = Watched(self.run / "evaluation.json")
+
+    @property
+    def experiment(self) -> Mapping[str, Any]:
+        """``experiment.yaml``; empty where it is missing or cannot be read."""
+        return self._experiment.value
+
+    def read(self) -> bool:
+        """Looks; whether anything has changed."""
+        files = (self._experiment, self._environment, self._evaluation)
+        if not any([file.read() for file in files]):
+            return False
+        self.problems = [file.problem for file in files if file.problem]
+        self.goal = self._goal()
+        self.bounds = self._bounds()
+        self.facts = self._facts()
+        return True
+
+    @property
+    def name(self) -> str:
+        """The experiment's name, else the folder's."""
+        return str(self.experiment.get("name") or self.run.name)
+
+    @property
+    def seed(self) -> int:
+        """Of the resampling behind intervals: the one that agents use."""
+        seed = self.experiment.get("seed")
+        return seed if isinstance(seed, int) and seed >= 0 else 0
+
+    @property
+    def tolerance(self) -> dict[str, float]:
+        """metric -> change that counts as noise where it cannot be estimated."""
+        found = section(self.experiment, "tolerance").items()
+        return {m: float(v) for m, v in found if isinstance(v, int | float) and math.isfinite(v) and v >= 0}
+
+    @property
+    def raters(self) -> int:
+        """How many people a task wants."""
+        wanted = section(self.experiment, "people").get("raters")
+        return wanted if isinstance(wanted, int) and wanted > 0 else 1
+
+    @property
+    def agent(self) -> str:
+        """The agent in a few words, e.g. ``"llm with rollback"``; "" where it is not recorded."""
+        kinds: list[str] = []
+        rollback = False
+
+        def walk(value: object, depth: int) -> None:
+            nonlocal rollback
+            if isinstance(value, dict) and depth < 8:
+                if isinstance(kind := value.get("kind"), str):
+                    kinds.append(kind)
+                rollback |= value.get("rollback") not in (None, False)
+                for inner in value.values():
+                    walk(inner, depth + 1)
+
+        walk(self.experiment.get("agent"), 0)
+        rest = [kind for kind in kinds if kind != "rollback"]
+        if not rest:
+            return "rollback" if kinds else ""
+        return " + ".join(rest) + (" with rollback" if rollback or "rollback" in kinds else "")
+
+    def anchor(self, names: Sequence[str]) -> str:
+        """The loss that ratios are taken to: the one whose weight is frozen, else a pixel loss, else the first."""
+        pixel = [n for n in names if section(self.experiment, "losses", n).get("kind", n) in PIXEL_LOSSES]
+        return next((n for n in names if n in self.bounds.frozen), pixel[0] if pixel else names[0])
+
+    def roles(self, scored: Sequence[str]) -> dict[str, Role]:
+        """Every metric of the goal, then the guards, then what else was scored: a guard as well."""
+        roles: dict[str, Role] = {t.metric: "target" for t in self.goal.targets}
+        for constraint in self.goal.constraints:
+            roles.setdefault(constraint.metric, "constraint")
+        guards = self.experiment.get("guards")
+        named = [g for g in guards if isinstance(g, str)] if isinstance(guards, list) else []
+        for metric in [*named, *scored]:
+            roles.setdefault(metric, "guard")
+        return roles
+
+    def metric(self, name: str, role: Role) -> dict[str, Any]:
+        """What the page needs to know of a metric."""
+        plain: dict[str, Any] = dict.fromkeys(
+            ("direction", "low", "high", "unit", "implementation", "version", "needs_reference")
+        )
+        plain |= PEOPLE.get(name, {})
+        for target in self.goal.targets:
+            if target.metric == name:
+                plain |= {"direction": target.direction, "unit": target.unit}
+        if name in self.facts:
+            plain = {key: getattr(self.facts[name], key) for key in plain}
+        return {**plain, "role": role, "tolerance": self.tolerance.get(name)}
+
+    def _goal(self) -> Goal:
+        empty = Goal.model_construct(targets=(), constraints=(), wish=None)
+        if not self.experiment.get("goal"):
+            return empty
+        try:
+            return Goal.model_validate(self.experiment["goal"])
+        except ValidationError:
+            self.problems.append("experiment.yaml: its goal cannot be read; every metric is shown as a guard.")
+            return empty
+
+    def _bounds(self) -> Bounds:
+        try:
+            return Bounds.model_validate(section(self.experiment, "bounds"))
+        except ValidationError:
+            self.problems.append("experiment.yaml: its bounds cannot be read; the usual ones are shown.")
+            return Bounds()
+
+    def _facts(self) -> dict[str, MetricFacts]:
+        """From the record of the run's machine, else from its evaluation, which comes at the end."""
+        found: dict[str, Any] = {}
+        for one in section(self._evaluation.value, "sets").values():
+            found |= section(one, "metrics") if isinstance(one, Mapping) else {}
+        found |= section(self._environment.value, "metrics")
+        facts: dict[str, MetricFacts] = {}
+        for name, value in found.items():
+            try:
+                facts[name] = MetricFacts.model_validate(value)
+            except ValidationError:
+                self.problems.append(f"the recorded facts of metric {name[:80]} cannot be read.")
+        return facts

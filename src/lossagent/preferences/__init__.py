@@ -1,0 +1,33 @@
+"""From blind comparisons to numbers: strengths with intervals, and how far the answers can be trusted."""
+
+from lossagent.preferences.answers import (
+    Agreement,
+    Consistency,
+    SideBias,
+    agreement,
+    answers_by_rater,
+    comparisons_of,
+    consistency,
+    side_bias,
+)
+from lossagent.preferences.bradley_terry import Comparison, Strength, strengths, values
+from lossagent.preferences.planning import chosen_images, final_pairs, repeated, shuffled_pairs
+
+__all__ = [
+    "Agreement",
+    "Comparison",
+    "Consistency",
+    "SideBias",
+    "Strength",
+    "agreement",
+    "answers_by_rater",
+    "chosen_images",
+    "comparisons_of",
+    "consistency",
+    "final_pairs",
+    "repeated",
+    "shuffled_pairs",
+    "side_bias",
+    "strengths",
+    "values",
+]
