@@ -11,7 +11,7 @@ from typing import ParamSpec
 import typer
 from rich.console import Console
 
-from lossagent.errors import Interrupted, LossAgentError, Refused
+from lossagent.errors import Interrupted, LossAgentError, Refused, Waiting
 
 P = ParamSpec("P")
 
@@ -28,6 +28,8 @@ COMMANDS = {
     "demo": "demo:demo",
     "run": "run:run",
     "resume": "run:resume",
+    "rate": "rate:rate",
+    "dashboard": "dashboard:dashboard",
     "recipe": "recipe:recipe",
     "score": "score:score",
     "restore": "restore:restore_command",
@@ -105,4 +107,6 @@ def verdict(error: KeyboardInterrupt | LossAgentError) -> tuple[str, int]:
         return f"Interrupted: {error}", 3
     if isinstance(error, KeyboardInterrupt):
         return "Interrupted.", 3
+    if isinstance(error, Waiting):
+        return f"Waiting: {error}", 4
     return (f"Refused: {error}", 2) if isinstance(error, Refused) else (f"Failed: {error}", 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import time
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -11,10 +12,12 @@ from rich.console import Console
 
 from lossagent.agents.base import View
 from lossagent.build import Parts, build
+from lossagent.build.experts import experts_of
+from lossagent.errors import Waiting
 from lossagent.experiment import Experiment
 from lossagent.records import Message
 from lossagent.runs import MemoryLog
-from lossagent.session import exceptions, steering_of, unasked
+from lossagent.session import exceptions, read_fixed, steering_of, unasked
 from lossagent.training.pictures import Pictures
 from lossagent.training.randomness import seed_everything
 from lossagent.training.ranks import Ranks
@@ -56,10 +59,16 @@ def rehearse(experiment: Experiment, console: Console) -> None:
 
 def _first_prompt(parts: Parts, console: Console) -> float:
     """Shows S_0's scores and the first question; returns the seconds that restoring and scoring took."""
-    steering = steering_of(parts, MemoryLog(), parts.objective(parts.sets.feedback, lambda name: None))
+    scores = parts.objective(parts.sets.feedback, lambda name: None)
+    experts = experts_of(parts, scores, lambda state, name: None, Path("RUN"))
+    steering = steering_of(parts, MemoryLog(), experts, fixed=read_fixed(parts.experiment))
     began = time.perf_counter()
     restored = Pictures(parts.sets.feedback_inputs(), parts.application, parts.device).restore(parts.networks.scored)
-    start = steering.tell(0, restored=restored)
+    try:
+        start = steering.tell(0, restored=restored)
+    except Waiting as waiting:
+        console.print(f"People are asked about every state, S_0 included: {waiting}", markup=False)
+        return time.perf_counter() - began
     seconds = time.perf_counter() - began
     means = start.feedback.means() if start.feedback is not None else {}
     console.print("S_0: " + ", ".join(f"{n} {v:.4g}" for n, v in means.items() if v is not None), markup=False)

@@ -33,7 +33,7 @@ class Completion:
     """An answer.
 
     Attributes:
-        text: the words.
+        text: the words; halves of surrogate pairs become "?".
         model: name of the model that gave them.
         prompt_tokens, completion_tokens: as counted by the engine, 0 where unknown.
         seconds: wall-clock time.
@@ -46,6 +46,10 @@ class Completion:
     completion_tokens: int = 0
     seconds: float = 0.0
     finish: str = "stop"
+
+    def __post_init__(self) -> None:
+        # Halves of surrogate pairs fit in no file: a record of such an answer could not be written.
+        object.__setattr__(self, "text", self.text.encode("utf-8", "replace").decode("utf-8"))
 
 
 @runtime_checkable

@@ -132,6 +132,8 @@ class Embedded:
             ChatFailed: the prompt does not fit, the engine failed, or the deadline is over.
             MissingPackage, MissingAsset: at first use, if the engine or the model is not here.
         """
+        if any(m.images for m in messages):
+            raise ChatFailed(f"{self.name}: the embedded model reads words only and was shown a picture.")
         begun = time.monotonic()
         engine = self._loaded()
         needed = self.count_tokens(messages)

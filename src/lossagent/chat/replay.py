@@ -8,13 +8,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from lossagent.chat.base import AnswerFormat, Completion
+from lossagent.chat.pictures import fingerprint
 from lossagent.errors import ChatFailed, Damaged, Refused
 from lossagent.records import Exchange, Message
 
 
 def digest(messages: Sequence[Message]) -> str:
-    """sha256 of the roles and words of a chat: what a question is recognised by."""
-    plain = json.dumps([[m.role, m.content] for m in messages], ensure_ascii=True)
+    """sha256 of the roles, words and pictures of a chat: what a question is recognised by.
+
+    A picture counts by its pixels' hash, which is the same whether it is sent or only named in a record.
+    """
+    plain = json.dumps([_identity(m) for m in messages], ensure_ascii=True)
     return hashlib.sha256(plain.encode()).hexdigest()
 
 
@@ -96,6 +100,8 @@ class Replay:
         if at >= len(messages) or at >= len(nearest.messages):
             return f"{where}: {len(messages)} messages now, {len(nearest.messages)} recorded."
         now, then = messages[at], nearest.messages[at]
+        if now.content == then.content and now.role == then.role:
+            return f"{where} ({now.role}): other pictures, {len(now.images)} now, {len(then.images)} recorded."
         if now.role != then.role:
             return f"{where}: role {now.role!r} now, {then.role!r} recorded."
         return (
@@ -121,11 +127,16 @@ def read_folder(run: Path) -> Iterator[Exchange]:
                 raise Damaged(f"{file}, line {number} is no exchange: {error}") from error
 
 
+def _identity(message: Message) -> list[str | list[str]]:
+    plain: list[str | list[str]] = [message.role, message.content]
+    return [*plain, [fingerprint(image) for image in message.images]] if message.images else plain
+
+
 def _agreement(now: Sequence[Message], then: Sequence[Message]) -> tuple[int, int]:
     """(messages that agree, characters of the next one that agree)."""
     agreeing = 0
     for a, b in zip(now, then, strict=False):
-        if a != b:
+        if _identity(a) != _identity(b):
             return agreeing, _common(a.content, b.content) if a.role == b.role else 0
         agreeing += 1
     return agreeing, 0

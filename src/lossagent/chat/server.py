@@ -16,6 +16,7 @@ from lossagent.chat._post import Response, TooLarge, post
 from lossagent.chat._reading import Answer, Unreadable, complaint, read_answer, retry_after
 from lossagent.chat.base import AnswerFormat, Completion
 from lossagent.chat.neutral import quote
+from lossagent.chat.pictures import is_data_url, token_guess
 from lossagent.chat.spending import Spending
 from lossagent.errors import ChatFailed, Refused
 from lossagent.records import Message
@@ -151,10 +152,11 @@ class OpenAICompatible:
         """Asks until there is an answer, the tries are used up or the time is up."""
         # Three characters a token is a cautious guess: English has four and more, digits about two.
         guess = sum(len(m.content) for m in messages) // 3 + 8
+        guess += sum(token_guess(image) for m in messages for image in m.images)
         self._spending.check(guess, answer.max_tokens)
         body: dict[str, Any] = {
             "model": self._model,
-            "messages": [m.model_dump() for m in messages],
+            "messages": [_on_the_wire(m) for m in messages],
             self._limit_field: answer.max_tokens,
             "seed": seed,
             **({} if self._temperature is None else {"temperature": self._temperature}),
@@ -255,6 +257,21 @@ class OpenAICompatible:
         if self._key() is None:
             return f"It wants a key: set the environment variable {self._key_env}."
         return f"It does not accept the key in the environment variable {self._key_env}, or not for this model."
+
+
+def _on_the_wire(message: Message) -> dict[str, Any]:
+    """Plain words as a string, which every server takes; words with pictures as content parts.
+
+    Raises:
+        ChatFailed: a picture that is only named, as a record names it.
+    """
+    if not message.images:
+        return {"role": message.role, "content": message.content}
+    if not all(is_data_url(image) for image in message.images):
+        raise ChatFailed("a picture of this question is only named, not there; recorded questions cannot be asked anew.")
+    parts: list[dict[str, Any]] = [{"type": "text", "text": message.content}]
+    parts += [{"type": "image_url", "image_url": {"url": image}} for image in message.images]
+    return {"role": message.role, "content": parts}
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,12 @@ def baseline(experiment: Experiment, name: str) -> Experiment:
         raise Refused(f"--beside takes {' or '.join(BASELINES)}; found {name!r}.")
     agent = dict(BASELINES[name][1])
     data = experiment.dump()
+    if name == "fixed":
+        # Nothing can be relative to the run itself, and nobody is asked about a run that is not steered.
+        limits = data["goal"]["constraints"]
+        data["guards"] = list(dict.fromkeys([*data["guards"], *(c["metric"] for c in limits)]))
+        data["goal"]["constraints"] = [c for c in limits if c["relative_to"] != "fixed"]
+        data |= {"people": None, "fixed_run": None}
     if name == "random":
         agent["rollback"] = data["agent"].get("rollback", False)
     return parse({**data, "name": f"{experiment.name}-{name}", "agent": agent, "chat": None})
@@ -77,14 +83,29 @@ def _refuse_other(folder: Path, experiment: Experiment) -> None:
 def carry_out_beside(
     experiment: Experiment, folder: Path, beside: Sequence[str], console: Console, again: str
 ) -> list[Path]:
-    """A run and its baselines in folders beside it (``NAME-fixed``); returns the folders, the run's first."""
+    """A run and its baselines in folders beside it (``NAME-fixed``); returns the folders, the run's first.
+
+    The fixed run comes first where the others need it: for constraints relative to it, and for people's last word.
+    """
     arms = {folder: experiment} | {
         folder.with_name(f"{folder.name}-{name}"): baseline(experiment, name) for name in beside
     }
+    fixed = folder.with_name(f"{folder.name}-fixed")
+    if fixed in arms and experiment.fixed_run is None and needs_fixed(experiment):
+        known = {"fixed_run": fixed}
+        arms = {fixed: arms[fixed]} | {
+            place: arm.model_copy(update=known) for place, arm in arms.items() if place != fixed
+        }
     for place, arm in arms.items():
         _refuse_other(place, arm)
     depth: int | None = None
     for place, arm in arms.items():
         selected = carry_out(arm, place, depth, console, again)
         depth = selected if depth is None else depth
-    return list(arms)
+    return [folder, *(place for place in arms if place != folder)]
+
+
+def needs_fixed(experiment: Experiment) -> bool:
+    """Whether a run wants to know the fixed run while it goes on."""
+    relative = any(c.relative_to == "fixed" for c in experiment.goal.constraints)
+    return relative or (experiment.people is not None and experiment.people.final > 0)

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from lossagent.commands.arms import baseline, carry_out_beside
 from lossagent.console import Narrator
-from lossagent.errors import Failed, Interrupted, LossAgentError, Refused
+from lossagent.errors import Failed, Interrupted, LossAgentError, Refused, Waiting
 from lossagent.experiment import Experiment, load
 from lossagent.report import write_report
 from lossagent.runs import is_run, read_trajectory, refuse_existing
@@ -124,6 +124,9 @@ def _carry_out(session: Session, narrator: Narrator, folder: Path, console: Cons
     except KeyboardInterrupt as error:
         what = f"{error} " if isinstance(error, Interrupted) else ""
         raise Interrupted(f"{what}Everything finished is in {folder}. {hint}") from error
+    except Waiting as error:
+        page = write_report([folder], folder / "report.html")
+        raise Waiting(f"{error} {hint} Report so far: {page}", error.until) from error
     except Failed as error:
         raise Failed(f"{error} Finished states are in {folder}. {hint}") from error
     except LossAgentError:

@@ -7,17 +7,41 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+import yaml
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from lossagent.data import read
-from lossagent.errors import UnknownName
-from lossagent.metrics import MetricOptions, ScoreRow, create, score_paths
+from lossagent.errors import MissingAsset, Refused, UnknownName
+from lossagent.feedback import MetricFacts
+from lossagent.iqa import Scalar, installed, licence_notice
+from lossagent.metrics import MetricOptions, PyIQA, ScoreRow, create, known, score_paths
 from lossagent.metrics.colour import Space
 
 
+def _list(wanted: bool) -> None:
+    """Prints the metrics there are, and ends."""
+    if not wanted:
+        return
+    table = Table("metric", "better", "usual range", "compares", box=None)
+    for name in known():
+        facts = _facts(name)
+        ends = ("" if end is None else f"{end:g}" for end in (facts.low, facts.high))
+        table.add_row(escape(name), facts.direction, " to ".join(ends), "yes" if facts.needs_reference else "")
+    Console().print(table)
+    if installed():
+        typer.echo(licence_notice(), err=True)
+    else:
+        typer.echo("pyiqa's metrics: pip install 'lossagent[iqa]'", err=True)
+    raise typer.Exit
+
+
 def score(
-    metric: Annotated[str, typer.Argument(help="niqe is MATLAB's and BasicSR's, niqe_yiq is pyiqa's default.")],
+    metric: Annotated[
+        str,
+        typer.Argument(help="niqe is MATLAB's and BasicSR's, niqe_yiq is pyiqa's default; pyiqa:NAME are pyiqa's own."),
+    ],
     paths: Annotated[list[Path], typer.Argument(help="Image files or folders.")],
     reference: Annotated[
         list[Path] | None, typer.Option(help="Ground truth: a file or folder, matched by name.")
@@ -27,28 +51,62 @@ def score(
     crop: Annotated[
         bool, typer.Option(help="Cut references that are a few pixels larger to the image's size.")
     ] = False,
+    option: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE of a pyiqa metric, e.g. color_space=ycbcr; repeatable.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="Where a pyiqa metric is computed: cpu, cuda, ...")] = None,
+    download: Annotated[bool, typer.Option("--download", help="Let a pyiqa metric fetch missing weights.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a list of objects.")] = False,
+    listed: Annotated[
+        bool, typer.Option("--list", help="List the metrics and end.", is_eager=True, callback=_list)
+    ] = False,
 ) -> None:
     """A metric on files or folders.
 
     Example: lossagent score psnr restored/ --reference HR/ --space y --border 4 --crop
     """
+    del listed
     chosen: Space | None = None
     if space is not None:
         if space not in ("rgb", "y"):
             raise UnknownName("colour space", space, ("rgb", "y"))
         chosen = "rgb" if space == "rgb" else "y"
-    rows = score_paths(
-        create(metric, MetricOptions(space=chosen, border=border)),
-        paths,
-        reference or (),
-        read=read,
-        crop_references=crop,
+    options = MetricOptions(
+        space=chosen, border=border, foreign=_foreign(option or ()), device=device, download=download
     )
+    made = create(metric, options)
+    if isinstance(made, PyIQA):
+        made.load()
+        typer.echo(licence_notice(), err=True)
+    rows = score_paths(made, paths, reference or (), read=read, crop_references=crop)
     if as_json:
         typer.echo(json.dumps([row.record() for row in rows], indent=1))
     else:
         _print(rows)
+
+
+def _foreign(given: list[str] | tuple[str, ...]) -> dict[str, Scalar]:
+    """``NAME=VALUE`` -> options, values as YAML reads them: ``true``, ``4``, ``0.5``, ``ycbcr``."""
+    options: dict[str, Scalar] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        try:
+            read_value: object = yaml.safe_load(value) if equals else None
+        except yaml.YAMLError:
+            read_value = None
+        if not name or not isinstance(read_value, str | int | float):
+            raise Refused(f"--option must be NAME=VALUE with a text, number or true/false; found {text!r}.")
+        if name in options:
+            raise Refused(f"--option {name} was given twice.")
+        options[name] = read_value
+    return options
+
+
+def _facts(name: str) -> MetricFacts:
+    try:
+        return create(name).facts
+    except MissingAsset:  # the same facts without the published weights
+        return create(name, MetricOptions(weights="random")).facts
 
 
 def _print(rows: list[ScoreRow]) -> None:

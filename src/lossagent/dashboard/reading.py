@@ -153,7 +153,7 @@ class EventLog:
         """What could not be read, one sentence each."""
         name, found = self.path.name, list[str]()
         if self.bad:
-            found.append(f"{name} holds {self.bad} line{'s that are no events' if self.bad > 1 else ' that is no event'}.")
+            found.append(f"{name} holds {self.bad} line(s) that are no events; they are left out.")
         if self.lost:
             found.append(f"{name}: {self.lost} event(s) speak of states that the log does not have; they are left out.")
         if self.tail.unfinished:

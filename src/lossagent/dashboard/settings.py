@@ -31,9 +31,11 @@ class RunSettings:
 
     Args:
         run: the run folder.
+        metrics: whether facts of metrics are wanted.
     """
 
     run: Path
+    metrics: bool = True
     problems: list[str] = field(default_factory=list[str])
     facts: dict[str, MetricFacts] = field(default_factory=dict[str, MetricFacts])
     goal: Goal = field(default_factory=lambda: Goal.model_construct(targets=(), constraints=(), wish=None))
@@ -43,6 +45,7 @@ class RunSettings:
         self._experiment = Watched(self.run / "experiment.yaml")
         self._environment = Watched(self.run / "environment.json")
         self._evaluation = Watched(self.run / "evaluation.json")
+        self._evaluated: dict[str, Any] = {}
 
     @property
     def experiment(self) -> Mapping[str, Any]:
@@ -51,7 +54,7 @@ class RunSettings:
 
     def read(self) -> bool:
         """Looks; whether anything has changed."""
-        files = (self._experiment, self._environment, self._evaluation)
+        files = (self._experiment, *((self._environment, self._evaluation) if self.metrics else ()))
         if not any([file.read() for file in files]):
             return False
         self.problems = [file.problem for file in files if file.problem]
@@ -78,9 +81,14 @@ class RunSettings:
         return {m: float(v) for m, v in found if isinstance(v, int | float) and math.isfinite(v) and v >= 0}
 
     @property
+    def people(self) -> dict[str, Any]:
+        """What people are asked; empty where nobody is."""
+        return section(self.experiment, "people")
+
+    @property
     def raters(self) -> int:
         """How many people a task wants."""
-        wanted = section(self.experiment, "people").get("raters")
+        wanted = self.people.get("raters")
         return wanted if isinstance(wanted, int) and wanted > 0 else 1
 
     @property
@@ -152,10 +160,10 @@ class RunSettings:
 
     def _facts(self) -> dict[str, MetricFacts]:
         """From the record of the run's machine, else from its evaluation, which comes at the end."""
-        found: dict[str, Any] = {}
         for one in section(self._evaluation.value, "sets").values():
-            found |= section(one, "metrics") if isinstance(one, Mapping) else {}
-        found |= section(self._environment.value, "metrics")
+            self._evaluated |= section(one, "metrics") if isinstance(one, Mapping) else {}
+        self._evaluation.value = {}  # the scores in it are many, and not wanted here
+        found = self._evaluated | section(self._environment.value, "metrics")
         facts: dict[str, MetricFacts] = {}
         for name, value in found.items():
             try:

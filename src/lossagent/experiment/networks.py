@@ -45,7 +45,7 @@ class LossSettings(Settings):
 
     Attributes:
         kind: ``l1``, ``mse``, ``charbonnier``, ``perceptual``, ``lpips``, ``adversarial``, ``ssim``, ``ms-ssim``,
-            ``tv``, ``fft``, ``focal-frequency``, ``edge``, ``ldl``, ``dists``.
+            ``tv``, ``fft``, ``focal-frequency``, ``edge``, ``ldl``, ``dists``, ``metric``.
         weight: w_m of the first stage; 0 switches it off.
         backbone: feature network of ``perceptual`` and ``lpips``; ``dists`` has VGG16.
         weights: ``pretrained`` or ``random`` (named in the report) weights of the backbone.
@@ -54,6 +54,10 @@ class LossSettings(Settings):
         discriminator: the opponent of ``adversarial``.
         isotropic: of ``tv``: gradient lengths rather than the sum of both directions.
         refine: of ``ldl``: leave alone what the average of the weights does worse.
+        metric: of ``metric``: the metric that is the loss, ``pyiqa:NAME``.
+        metric_options: of that metric, see ``options`` of a pyiqa metric.
+        download: of ``metric``: whether weights that are missing may be fetched.
+        unpickle: of ``metric``: whether checkpoints may hold more than tensors, which can run any code.
         sharpened: whether it compares with the sharpened target where the degradation makes one; ``null`` for what is
             published: all losses but adversarial ones.
     """
@@ -67,4 +71,8 @@ class LossSettings(Settings):
     discriminator: NetworkSettings | None = None
     isotropic: bool = False
     refine: bool = True
+    metric: str | None = None
+    metric_options: dict[str, bool | int | float | str] = Field(default={})
+    download: bool = False
+    unpickle: bool = False
     sharpened: bool | None = None

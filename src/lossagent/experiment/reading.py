@@ -15,6 +15,7 @@ from lossagent import assets, checkpoints_data
 from lossagent.chat.table import EmbeddedSettings, ReplaySettings
 from lossagent.errors import Refused
 from lossagent.experiment.images import ONE, PARTS
+from lossagent.experiment.metrics import located_metrics
 from lossagent.experiment.whole import Experiment
 
 
@@ -69,6 +70,9 @@ def located(experiment: Experiment) -> Experiment:
     for network in networks:
         if network is not None and network["start"] is not None and network["start"] not in known:
             network["start"] = absolute(network["start"])
+    data["metrics"] = located_metrics(data["metrics"])
+    if experiment.fixed_run is not None:
+        data["fixed_run"] = absolute(data["fixed_run"])
     match experiment.chat:
         case ReplaySettings(run=run):
             data["chat"]["run"] = absolute(str(run))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
@@ -13,8 +15,12 @@ from lossagent.errors import UnknownName
 from lossagent.experiment.base import LOSS_NAME, NAME, Settings
 from lossagent.experiment.degradations import AT_ONE_SIZE
 from lossagent.experiment.images import DataSettings
+from lossagent.experiment.metrics import MetricsSettings, completed_goal, facts_in
 from lossagent.experiment.networks import LossSettings, RestorerSettings
+from lossagent.experiment.people import PeopleSettings
+from lossagent.experiment.reviewers import ReviewerSettings
 from lossagent.goal import Goal
+from lossagent.judgements import PREFERENCE, RATING
 from lossagent.training.settings import TrainingSettings
 from lossagent.weights import Bounds, Weights
 
@@ -30,12 +36,16 @@ class Experiment(Settings):
         losses: the loss repository with the weights of the first stage.
         data: image sets.
         goal: what is wanted.
+        metrics: the user's own metrics, and those of pyiqa that need settings.
+        reviewers: who looks at the feedback images and says in words what there is to see.
         guards: metrics that are measured and shown, never steered by.
         agent: who decides.
         chat: the language model, for agents that ask one.
         bounds: what answers are projected into.
         tolerance: metric -> change that counts as noise, in score units, where the noise is not estimable.
         training: how the stages are trained.
+        people: what people are asked about the restored feedback images, ``null`` for nobody.
+        fixed_run: folder of a finished run under the initial weights, for constraints relative to it.
     """
 
     name: str = Field(pattern=NAME)
@@ -45,16 +55,38 @@ class Experiment(Settings):
     losses: Annotated[dict[Annotated[str, Field(pattern=LOSS_NAME)], LossSettings], Field(min_length=1)]
     data: DataSettings
     goal: Goal
+    metrics: MetricsSettings = Field(default={})
+    reviewers: dict[Annotated[str, Field(pattern=NAME)], ReviewerSettings] = Field(default={})
     guards: tuple[str, ...] = ()
     agent: AgentSettings
     chat: ChatSettings | None = None
     bounds: Bounds = Bounds()
     tolerance: dict[str, float] = Field(default={})
     training: TrainingSettings = TrainingSettings()
+    people: PeopleSettings | None = None
+    fixed_run: Path | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, data: Any) -> Any:  # noqa: ANN401  (raw YAML)
+        """Directions and units that a goal leaves out are those of its metrics."""
+        if not isinstance(data, Mapping) or not isinstance(data.get("goal"), Mapping):
+            return data
+        return {**data, "goal": completed_goal(data["goal"], facts_in(data.get("metrics")))}
+
+    @model_validator(mode="after")
+    def _people(self) -> Experiment:
+        asked = {"pairs": PREFERENCE, "rating": RATING}.get(self.people.ask) if self.people is not None else None
+        for metric in {PREFERENCE, RATING} - {asked}:
+            if metric in {*self.goal.metrics, *self.guards}:
+                wanted = "pairs" if metric == PREFERENCE else "rating"
+                found = f"people.ask: {self.people.ask}" if self.people is not None else "no people"
+                raise ValueError(f"metric {metric!r} comes from people: {{ask: {wanted}}}; found {found}")
+        return self
 
     @model_validator(mode="after")
     def _names(self) -> Experiment:
-        scored = {t.metric for t in self.goal.targets} | {c.metric for c in self.goal.constraints} | set(self.guards)
+        scored = {*self.goal.metrics, *self.guards}
         for metric, value in self.tolerance.items():
             if metric not in scored:
                 raise UnknownName("metric of tolerance (a target, constraint or guard)", metric, scored)

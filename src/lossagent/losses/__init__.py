@@ -10,6 +10,7 @@ from lossagent.losses.edge import Edge
 from lossagent.losses.evidence import evidence, last_layer
 from lossagent.losses.fft import FFT
 from lossagent.losses.focal_frequency import FocalFrequency
+from lossagent.losses.foreign import MetricLoss
 from lossagent.losses.gan_kinds import KINDS
 from lossagent.losses.l1 import L1
 from lossagent.losses.ldl import LDL
@@ -44,6 +45,7 @@ __all__ = [
     "LossOptions",
     "LossRepository",
     "LossTable",
+    "MetricLoss",
     "Opponent",
     "Perceptual",
     "TotalVariation",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import cast, get_args
 
 from torch import nn
 
 from lossagent.errors import Refused, UnknownName
+from lossagent.iqa import Scalar
 from lossagent.losses.adversarial import Adversarial
 from lossagent.losses.base import Loss
 from lossagent.losses.charbonnier import Charbonnier
@@ -16,6 +17,7 @@ from lossagent.losses.dists import DISTS
 from lossagent.losses.edge import Edge
 from lossagent.losses.fft import FFT
 from lossagent.losses.focal_frequency import FocalFrequency
+from lossagent.losses.foreign import MetricLoss
 from lossagent.losses.l1 import L1
 from lossagent.losses.ldl import LDL
 from lossagent.losses.lpips import LPIPS, LPIPSBackbone
@@ -39,6 +41,10 @@ class LossOptions:
         discriminator: the opponent of ``adversarial``.
         isotropic: whether ``tv`` takes the length of the gradient in place of the sum of its parts.
         refine: whether the map of ``ldl`` is refined by the averaged restorer's output, which it then needs.
+        metric: of ``metric``: ``pyiqa:NAME``.
+        metric_options: of that metric, e.g. ``{"color_space": "ycbcr"}``.
+        download: whether weights of that metric may be fetched.
+        unpickle: whether checkpoints of that metric may hold more than tensors, which can run any code.
     """
 
     backbone: str | None = None
@@ -48,6 +54,10 @@ class LossOptions:
     discriminator: nn.Module | None = None
     isotropic: bool = False
     refine: bool = True
+    metric: str | None = None
+    metric_options: Mapping[str, Scalar] = field(default_factory=dict[str, Scalar])
+    download: bool = False
+    unpickle: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,6 +135,12 @@ def _lpips(options: LossOptions) -> Loss:
     return LPIPS(cast(LPIPSBackbone, name), options.weights)
 
 
+def _metric(options: LossOptions) -> Loss:
+    if options.metric is None:
+        raise Refused("loss 'metric' needs the option metric, the name of a metric of pyiqa: pyiqa:NAME; found none.")
+    return MetricLoss(options.metric, options.metric_options, download=options.download, unpickle=options.unpickle)
+
+
 def _adversarial(options: LossOptions) -> Loss:
     if options.discriminator is None:
         raise Refused("loss 'adversarial' needs the option discriminator, a network: images -> logits; found none.")
@@ -182,6 +198,11 @@ LOSSES = LossTable(
             _adversarial,
             frozenset({"adversarial", "discriminator"}),
             "looks like a real photograph; adds realistic texture, too much makes artefacts and noise",
+        ),
+        "metric": LossKind(
+            _metric,
+            frozenset({"metric", "metric_options", "download", "unpickle"}),
+            "raises a quality score directly; the score can be gamed, which shows as patterns and noise",
         ),
     }
 )

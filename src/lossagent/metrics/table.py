@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import TypeVar
 
 from lossagent.errors import Refused, UnknownName
+from lossagent.iqa import Scalar, installed, names
+from lossagent.iqa.listing import PREFIX
 from lossagent.metrics.base import Metric
+from lossagent.metrics.brisque import BRISQUE
 from lossagent.metrics.colour import Space
 from lossagent.metrics.consistency import Drift, LRConsistency
 from lossagent.metrics.dists import DISTSMetric
+from lossagent.metrics.foreign import PyIQA
 from lossagent.metrics.lattice import LatticePeak
 from lossagent.metrics.lpips import Backbone, LPIPSMetric, LPIPSWeights
 from lossagent.metrics.ms_ssim import MSSSIM
@@ -22,7 +26,7 @@ from lossagent.metrics.ssim import SSIM
 
 T = TypeVar("T")
 
-FOREIGN = "pyiqa:"
+FOREIGN = PREFIX
 """Prefix of metrics that another package computes."""
 
 
@@ -35,12 +39,18 @@ class MetricOptions:
         border: pixels left out on each side, >= 0.
         backbone: network inside a perceptual distance; ``None`` as the name says.
         weights: ``"pretrained"`` or ``"random"`` for perceptual distances; ``None`` is ``"pretrained"``.
+        foreign: options of pyiqa's own class, e.g. ``{"color_space": "ycbcr"}``.
+        device: where a metric of pyiqa is computed; ``None`` for where the images are.
+        download: whether a metric of pyiqa may fetch weights that are missing.
     """
 
     space: Space | None = None
     border: int = 0
     backbone: Backbone | None = None
     weights: LPIPSWeights | None = None
+    foreign: Mapping[str, Scalar] = field(default_factory=dict[str, Scalar])
+    device: str | None = None
+    download: bool = False
 
     def only(self, name: str, allowed: frozenset[str]) -> MetricOptions:
         """Itself, when nothing but ``allowed`` is set.
@@ -49,7 +59,7 @@ class MetricOptions:
             Refused: names the metric and the option that it does not have.
         """
         default = MetricOptions()
-        for option in ("space", "border", "backbone", "weights"):
+        for option in (f.name for f in fields(self)):
             if option not in allowed and getattr(self, option) != getattr(default, option):
                 raise Refused(
                     f"metric {name!r} has no option {option!r}; found {option}={getattr(self, option)!r}. "
@@ -99,6 +109,10 @@ def _niqe(options: MetricOptions) -> Metric:
 
 def _niqe_yiq(options: MetricOptions) -> Metric:
     return NIQE("yiq", options.only("niqe_yiq", frozenset({"border"})).border)
+
+
+def _brisque(options: MetricOptions) -> Metric:
+    return BRISQUE(options.only("brisque", frozenset({"border"})).border)
 
 
 def _lpips(backbone: Backbone) -> Factory:
@@ -154,6 +168,7 @@ METRICS: Mapping[str, Factory] = MappingProxyType(
         "ms_ssim_y": _ms_ssim_y,
         "niqe": _niqe,
         "niqe_yiq": _niqe_yiq,
+        "brisque": _brisque,
         "lpips-alex": _lpips("alex"),
         "lpips-squeeze": _lpips("squeeze"),
         "lpips-vgg": _lpips("vgg"),
@@ -172,22 +187,37 @@ def create(name: str, options: MetricOptions | None = None) -> Metric:
     """The metric of that name.
 
     Args:
-        name: an entry of :data:`METRICS`.
+        name: an entry of :data:`METRICS`, or ``pyiqa:NAME`` (extra ``iqa``); see :class:`PyIQA`.
         options: ``None`` for the defaults.
 
     Raises:
         UnknownName: names the nearest known one.
-        Refused: a ``pyiqa:`` name, an option that the metric does not have, or one that contradicts its name.
-        MissingAsset: weights that are not on this machine.
+        MissingPackage: a metric of pyiqa, and it is not installed.
+        Refused: an option that the metric does not have, or one that contradicts its name.
+        MissingAsset: weights that are not on this machine; of pyiqa's, when they first score.
     """
+    chosen = options or MetricOptions()
     if name.startswith(FOREIGN):
-        raise Refused(
-            f"metric {name!r}: pyiqa's metrics are not part of this version. "
-            "niqe_yiq is its NIQE, computed here; psnr, ssim and lpips are built in as well."
-        )
+        return _foreign(name, chosen)
     if name not in METRICS:
-        raise UnknownName("metric", name, METRICS)
-    return METRICS[name](options or MetricOptions())
+        foreign = [FOREIGN + name] if installed() and name in names() else []
+        raise UnknownName("metric", name, [*METRICS, *foreign])
+    return METRICS[name](chosen)
+
+
+def known() -> tuple[str, ...]:
+    """Every name that :func:`create` takes on this machine: the built-in ones, then pyiqa's where it is installed."""
+    return (*METRICS, *(FOREIGN + name for name in (names() if installed() else ())))
+
+
+def _foreign(name: str, options: MetricOptions) -> Metric:
+    if options.space is not None:
+        raise Refused(
+            f"metric {name!r} has no option 'space'; pyiqa calls it color_space, of those that have it: "
+            f"--option color_space=ycbcr. Found space={options.space!r}."
+        )
+    options.only(name, frozenset({"border", "foreign", "device", "download"}))
+    return PyIQA(name, options.foreign, border=options.border, device=options.device, download=options.download)
 
 
 def _fixed(found: T | None, wanted: T, name: str, option: str) -> T:

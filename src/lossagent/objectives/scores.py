@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
 from lossagent.errors import Refused
-from lossagent.feedback import Feedback, MetricFacts
+from lossagent.feedback import POOLED, Feedback, MetricFacts
 from lossagent.metrics.base import Metric
-from lossagent.objectives.base import Pixels
-from lossagent.restorers import from_uint8
+from lossagent.metrics.command import OfFiles
+from lossagent.objectives.base import Pixels, Situation
+from lossagent.objectives.guarded import Guarded
+from lossagent.objectives.pairs import Pair, Tensors
 
 Lookup = Callable[[str], Pixels | None]
 """Image name -> the image that a metric compares with, ``None`` where there is none."""
@@ -59,20 +60,43 @@ class Scores:
         """Facts of every metric, by the name it is asked for."""
         return {name: scored.metric.facts for name, scored in self.metrics.items()}
 
-    def __call__(self, restored: Mapping[str, Pixels]) -> Feedback:
-        """Scores of 8-bit images; a score that is not finite is recorded as missing."""
-        scores: dict[str, dict[str, float | None]] = {name: {} for name in self.metrics}
-        for image, pixels in restored.items():
-            tensor = from_uint8(pixels).to(self.device)
-            for name, scored in self.metrics.items():
-                scores[name][image] = self._score(scored, image, tensor)
-        return Feedback(scores=scores, conditions={i: c for i, c in self.conditions.items() if i in restored})
+    def parted(self) -> tuple[Scores, Scores]:
+        """Metrics that look at each image by itself, and those that want all images of a set at once."""
+        whole = {name: scored for name, scored in self.metrics.items() if wants_all(scored.metric)}
+        rest = {name: scored for name, scored in self.metrics.items() if name not in whole}
+        return replace(self, metrics=rest), replace(self, metrics=whole)
 
-    def _score(self, scored: Scored, image: str, tensor: torch.Tensor) -> float | None:
-        other = scored.against(image) if scored.against is not None else None
-        if scored.against is not None and other is None:
-            return None
-        reference = from_uint8(other).to(self.device) if other is not None else None
-        with torch.inference_mode():
-            value = float(scored.metric(tensor, reference)[0])
-        return value if math.isfinite(value) else None
+    def __call__(self, restored: Mapping[str, Pixels], situation: Situation | None = None) -> Feedback:
+        """Scores of 8-bit images, each converted once for all metrics.
+
+        A score that is not finite, a metric that fails or hangs: recorded as missing, and why in ``problems``.
+        """
+        del situation
+        tensors = Tensors(self.device)
+        scores: dict[str, dict[str, float | None]] = {}
+        problems: dict[str, str] = {}
+        for name, scored in self.metrics.items():
+            known = _pairs(restored, scored.against)
+            answer = _guarded(scored.metric).answer(name, known, tensors)
+            whole = POOLED in answer.scores
+            scores[name] = dict(answer.scores) if whole else {image: answer.scores.get(image) for image in restored}
+            if answer.problem is not None:
+                problems[name] = answer.problem
+        conditions = {i: c for i, c in self.conditions.items() if i in restored}
+        return Feedback(scores=scores, conditions=conditions, problems=problems)
+
+
+def wants_all(metric: Metric) -> bool:
+    """Whether a metric is asked once for all images, and may give one score of the whole set."""
+    return isinstance(metric.metric if isinstance(metric, Guarded) else metric, OfFiles)
+
+
+def _pairs(restored: Mapping[str, Pixels], against: Lookup | None) -> list[Pair]:
+    """Images with what they are compared with; those that have nothing to be compared with are left out."""
+    if against is None:
+        return [Pair(name, pixels) for name, pixels in restored.items()]
+    return [Pair(n, pixels, other) for n, pixels in restored.items() if (other := against(n)) is not None]
+
+
+def _guarded(metric: Metric) -> Guarded:
+    return metric if isinstance(metric, Guarded) else Guarded(metric)

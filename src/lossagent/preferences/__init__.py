@@ -11,12 +11,15 @@ from lossagent.preferences.answers import (
     side_bias,
 )
 from lossagent.preferences.bradley_terry import Comparison, Strength, strengths, values
+from lossagent.preferences.final import FinalResult, final_result
 from lossagent.preferences.planning import chosen_images, final_pairs, repeated, shuffled_pairs
+from lossagent.preferences.wording import wording
 
 __all__ = [
     "Agreement",
     "Comparison",
     "Consistency",
+    "FinalResult",
     "SideBias",
     "Strength",
     "agreement",
@@ -25,9 +28,11 @@ __all__ = [
     "comparisons_of",
     "consistency",
     "final_pairs",
+    "final_result",
     "repeated",
     "shuffled_pairs",
     "side_bias",
     "strengths",
     "values",
+    "wording",
 ]

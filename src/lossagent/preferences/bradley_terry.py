@@ -20,7 +20,7 @@ Comparisons count as independent; that holds for these images, and says less of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,8 @@ PRIOR = 0.5
 """Wins added to each of two sides that were compared."""
 DROP = 1.920729
 """Half the 95 % point of chi squared with one degree of freedom."""
+NEARLY = 1e-5
+"""A Newton step so small was the last: what is left is about its square."""
 Wins = dict[str, dict[str, float]]
 """a -> b -> wins of a over b, the prior's among them; b -> a is there too."""
 Vector = NDArray[np.float64]
@@ -85,10 +87,15 @@ class Strength:
         return self.low > 0 or self.high < 0
 
 
-def strengths(pairs: Iterable[Comparison], anchor: str) -> dict[str, Strength]:
+def strengths(pairs: Iterable[Comparison], anchor: str, of: Collection[str] | None = None) -> dict[str, Strength]:
     """Strength and interval of each side that comparisons connect with the anchor; the anchor's own is 0.
 
     Sides that are not connected to it have no strength and are left out. The order of the comparisons does not matter.
+
+    Args:
+        pairs: comparisons.
+        anchor: the side whose strength is 0.
+        of: sides whose strengths are wanted, ``None`` for all; an interval costs far more than a value.
     """
     pairs = tuple(pairs)
     wins = _wins(pairs)
@@ -98,6 +105,8 @@ def strengths(pairs: Iterable[Comparison], anchor: str) -> dict[str, Strength]:
             met[side] = met.get(side, 0.0) + pair.weight
     found: dict[str, Strength] = {}
     for side, value in _modes(wins, anchor).items():
+        if of is not None and side not in of:
+            continue
         low, high = (0.0, 0.0) if side == anchor else _interval(wins, anchor, side, value)
         found[side] = Strength(value, low, high, met.get(side, 0.0))
     return found
@@ -192,10 +201,10 @@ class _Network:
             hessian = np.diag(curvature.sum(axis=1)) - curvature
             step = np.zeros_like(s)
             step[free] = np.linalg.solve(hessian[np.ix_(free, free)], self.slope(s)[free])
-            while (new := self.log_posterior(s + step)) < height and np.abs(step).max() > 1e-9:
+            while (new := self.log_posterior(s + step)) < height and np.abs(step).max() > 1e-12:
                 step /= 2
             s, height = s + step, max(new, height)
-            if np.abs(step).max() < 1e-8:
+            if np.abs(step).max() < NEARLY:
                 break
         return s
 
@@ -212,9 +221,11 @@ def _interval(wins: Wins, anchor: str, side: str, mode: float) -> tuple[float, f
     zero, held = network.names.index(anchor), network.names.index(side)
     best = network.fit({zero: 0.0})
     wanted = network.log_posterior(best) - DROP
+    fitted = best
 
     def profile(value: float) -> tuple[float, float]:
-        fitted = network.fit({zero: 0.0, held: value}, best)
+        nonlocal fitted
+        fitted = network.fit({zero: 0.0, held: value}, fitted)  # from the last fit, which is near
         return network.log_posterior(fitted) - wanted, float(network.slope(fitted)[held])
 
     return _end(profile, mode, -1.0), _end(profile, mode, 1.0)
@@ -233,6 +244,6 @@ def _end(profile: Callable[[float], tuple[float, float]], mode: float, towards: 
         height, slope = profile(end)
         step = height / slope
         end -= step
-        if abs(step) < 1e-7:
+        if abs(step) < NEARLY:
             break
     return end

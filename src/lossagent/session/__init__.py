@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from lossagent.session.exceptions import exceptions
+from lossagent.session.fixed import FixedRun, read_fixed
 from lossagent.session.following import Follower, unasked
 from lossagent.session.leading import Session
 from lossagent.session.steered import steering_of
 from lossagent.session.watch import Watch
 
-__all__ = ["Follower", "Session", "Watch", "exceptions", "steering_of", "unasked"]
+__all__ = ["FixedRun", "Follower", "Session", "Watch", "exceptions", "read_fixed", "steering_of", "unasked"]

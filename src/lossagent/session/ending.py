@@ -19,6 +19,8 @@ from lossagent.objectives.base import Objective, Pixels
 from lossagent.records import State
 from lossagent.restorers import from_uint8, to_uint8
 from lossagent.runs import RunFolder
+from lossagent.session.fixed import FixedRun, write_selection
+from lossagent.session.last_word import last_word
 from lossagent.session.watch import Watch
 from lossagent.steering import Steering
 from lossagent.training.gallery import Gallery
@@ -36,6 +38,7 @@ class Ending:
         parts, folder, steering, watch: of the run.
         objective: of the feedback images.
         gallery: restores and scores the other sets.
+        fixed: the run under fixed weights that constraints are relative to.
         also_depth: a depth whose state is evaluated too, to stand beside another run's selected state.
     """
 
@@ -45,18 +48,27 @@ class Ending:
     objective: Objective
     gallery: Gallery
     watch: Watch
+    fixed: FixedRun
     also_depth: int | None = None
     _spare: nn.Module | None = None
 
     def conclude(self) -> None:
-        """Writes ``evaluation.json`` and records the choice, once."""
-        if (self.folder.path / "evaluation.json").exists():
-            return
+        """Writes ``evaluation.json`` and records the choice, once; then people have the last word.
+
+        Raises:
+            Waiting: they have not said it yet.
+        """
+        if not (self.folder.path / "evaluation.json").exists():
+            self._evaluate()
+        last_word(self.parts, self.folder.path, self.steering)
+
+    def _evaluate(self) -> None:
         sets, goal = self.parts.sets, self.parts.experiment.goal
         trajectory = self.steering.trajectory
         self.watch.phase("choosing the checkpoint on the selection set")
         score = self._scorer() if sets.selection is not None else None
-        choice = evaluation.choose(trajectory, goal, score)
+        choice = evaluation.choose(trajectory, goal, score, self.fixed.selection)
+        write_selection(self.folder.path, choice.scores, {s.id: s.depth for s in trajectory.states})
         self.watch.phase("scoring the test images")
         rows = {"start": trajectory.start, "selected": trajectory.states[choice.state], "last": trajectory.scored[-1]}
         rows |= {f"depth {s.depth}": s for s in self._at_depth() if s.restorable}
@@ -101,9 +113,11 @@ class Ending:
         before = self.gallery.restore(name, self.network_of(self.steering.trajectory.start))
         objective = self.gallery.objective(name, before.get)
         folder = self.folder.path / "images" / name
+        people = self.parts.experiment.people
+        kept = max(PICTURES_KEPT, people.final if people is not None else 0)
 
         def keep(label: str, restored: Mapping[str, Pixels]) -> None:
-            write_images(dict(list(restored.items())[:PICTURES_KEPT]), folder / label)
+            write_images(dict(list(restored.items())[:kept]), folder / label)
 
         table = evaluation.restored_rows(
             rows, self.network_of, lambda network: self.gallery.restore(name, network), objective, keep

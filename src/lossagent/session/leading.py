@@ -9,16 +9,20 @@ from typing import Protocol, runtime_checkable
 
 from lossagent import environment
 from lossagent.build import Parts, build
+from lossagent.build.experts import experts_of
 from lossagent.chat import Spending
-from lossagent.errors import Failed, Refused
+from lossagent.errors import Failed, Refused, Waiting
 from lossagent.experiment import Experiment, load, located
 from lossagent.loop import Training, optimise
+from lossagent.mailbox import Mailbox
 from lossagent.objectives.base import Pixels
 from lossagent.records import State
 from lossagent.runs import MemoryLog, RunFolder, refuse_existing
 from lossagent.session.ending import Ending
 from lossagent.session.exceptions import exceptions
+from lossagent.session.fixed import read_fixed
 from lossagent.session.following import Plan, meet
+from lossagent.session.patience import PATIENCE, Patience
 from lossagent.session.steered import check_unchanged, steering_of
 from lossagent.session.watch import Watch
 from lossagent.session.workers import Workers
@@ -50,10 +54,14 @@ class Session:
         self.stop = Stop()
         workers = Workers(parts, folder.path, self.stop)
         self.ranks, self.crew, self.trainer = workers.ranks, workers.crew, workers.trainer
-        self.objective = workers.gallery.objective("feedback", self._start_picture)
-        self.steering = steering_of(parts, folder, self.objective, self._release, watch.event)
+        scores = workers.gallery.objective("feedback", self._start_picture)
+        self.objective = experts_of(parts, scores, self._picture, folder.path)
+        fixed = read_fixed(parts.experiment)
+        self.steering = steering_of(
+            parts, folder, self.objective, self._release, watch.event, Mailbox(folder.path), fixed
+        )
         self.trainer.progress, self.trainer.warn = watch.iteration, self.steering.warn
-        self._ending = Ending(parts, folder, self.steering, self.objective, workers.gallery, watch)
+        self._ending = Ending(parts, folder, self.steering, self.objective, workers.gallery, watch, fixed)
 
     @property
     def also_depth(self) -> int | None:
@@ -79,7 +87,9 @@ class Session:
             parts = build(chosen)
             made.append(parts)
             # Whatever steering refuses is refused here, before there is a folder.
-            steering_of(parts, MemoryLog(), parts.objective(parts.sets.feedback, lambda name: None))
+            scores = parts.objective(parts.sets.feedback, lambda name: None)
+            experts = experts_of(parts, scores, lambda state, name: None, out)
+            steering_of(parts, MemoryLog(), experts, fixed=read_fixed(chosen))
             return Plan(chosen, parts.sets.overlaps, out)
 
         ranks = leader()
@@ -171,6 +181,7 @@ class Session:
 
         Raises:
             Interrupted, KeyboardInterrupt: stopped on request; everything finished is on disk.
+            Waiting: for people, for longer than the experiment's patience.
             Diverged: see :class:`lossagent.training.trainer.Trainer`.
             Failed: the disk is full, a file cannot be written or read, or another process of the run has ended.
         """
@@ -178,8 +189,7 @@ class Session:
         with self.folder, self.stop.listening():
             try:
                 with self.ranks.in_touch(), self.crew.leading():
-                    optimise(training, self.steering)
-                    self._ending.conclude()
+                    self._through(training)
             except OSError as error:
                 raise Failed(
                     f"a file could not be written or read: {error}. What is finished is intact; mend it and resume."
@@ -187,10 +197,33 @@ class Session:
             finally:
                 self.parts.close()
 
+    def _through(self, training: Training) -> None:
+        """The loop and the ending, as often as people make them wait."""
+        people = self.parts.experiment.people
+        patience = Patience(people.patience if people is not None else PATIENCE)
+        while True:
+            try:
+                optimise(training, self.steering)
+                self.crew.order("wake")
+                self._ending.conclude()
+                return
+            except Waiting as waiting:
+                trajectory = self.steering.trajectory
+                if patience.begins((trajectory.last.id, trajectory.finished, trajectory.paused)):
+                    self.watch.phase(str(waiting))
+                    self.crew.order("rest")
+                if not patience.wait(waiting, self.steering.people.collect):
+                    self.steering.people.waited(str(waiting))
+                    raise
+
+    def _picture(self, state: int, name: str) -> Pixels | None:
+        """A restored feedback image of a state, for reviewers that compare."""
+        file = self.folder.path / "images" / f"state-{state:04d}" / f"{name}.png"
+        return read_image(file) if file.exists() else None
+
     def _start_picture(self, name: str) -> Pixels | None:
         """S_0's restored feedback image, for guards that compare with it."""
-        file = self.folder.path / "images" / "state-0000" / f"{name}.png"
-        return read_image(file) if file.exists() else None
+        return self._picture(0, name)
 
     def _release(self, state: State) -> None:
         shutil.rmtree(self.folder.path / "checkpoints" / state.name, ignore_errors=True)

@@ -8,9 +8,11 @@ from typing import Any
 from lossagent import environment
 from lossagent.build import Parts
 from lossagent.errors import Refused
+from lossagent.mailbox import Mailbox
 from lossagent.objectives.base import Objective
 from lossagent.records import State
 from lossagent.runs import Log
+from lossagent.session.fixed import FixedRun
 from lossagent.steering import Steering, Surroundings
 from lossagent.trajectory import Trajectory
 
@@ -21,6 +23,8 @@ def steering_of(
     objective: Objective,
     release: Callable[[State], None] | None = None,
     on_event: Callable[[Trajectory], None] | None = None,
+    mailbox: Mailbox | None = None,
+    fixed: FixedRun | None = None,
 ) -> Steering:
     """The steering of an experiment, on a log.
 
@@ -46,7 +50,9 @@ def steering_of(
             ceiling=parts.ceiling,
             loss_facts=parts.loss_facts,
             guards=parts.guards,
+            fixed=fixed.feedback if fixed is not None else {},
         ),
+        mailbox=mailbox,
         name=experiment.name,
         environment=environment.reproducibility(parts.device),
         on_event=on_event,

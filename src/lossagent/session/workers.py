@@ -45,7 +45,13 @@ class Workers:
             ranks=self.ranks,
         )
         trainer = self.trainer
-        duties = {"start_from": trainer.start_from, "run": trainer.run, "read": trainer.read}
+        duties = {
+            "start_from": trainer.start_from,
+            "run": trainer.run,
+            "read": trainer.read,
+            "rest": trainer.rest,
+            "wake": trainer.wake,
+        }
         self.crew = Crew(self.ranks, duties | self.gallery.duties(), stop)
         if self.ranks.size > 1:
             self.gallery.crew = self.crew

@@ -86,6 +86,25 @@ class Networks:
             mean.copy_(current)
         self.averaged += 1
 
+    def rest(self) -> None:
+        """Takes everything off the accelerator; optimizers forget their state, which :meth:`load` brings back."""
+        for network in self._all():
+            network.to("cpu")
+        for optimizer in (self.optimizer, *self.discriminator_optimizers.values()):
+            optimizer.state.clear()
+            optimizer.zero_grad(set_to_none=True)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def wake(self, device: torch.device) -> None:
+        """Puts the networks where they train."""
+        for network in self._all():
+            network.to(device)
+
+    def _all(self) -> list[nn.Module]:
+        networks = [self.restorer, *(o.discriminator for o in self.opponents.values())]
+        return [*networks, self.average] if self.average is not None else networks
+
     def tensors(self) -> dict[str, dict[str, Tensor]]:
         """Every tensor, by file."""
         files = {"restorer": dict(self.restorer.state_dict()), "optimizer": optimizer_tensors(self.optimizer)}
@@ -138,9 +157,7 @@ class Networks:
         """Process 0's buffers, on every process: what a network of somebody's own keeps may differ between them."""
         if self.ranks.size == 1:
             return
-        networks = [self.restorer, *(o.discriminator for o in self.opponents.values())]
-        networks += [self.average] if self.average is not None else []
-        for buffer in (b for network in networks for b in network.buffers()):
+        for buffer in (b for network in self._all() for b in network.buffers()):
             value = buffer.detach().clone(memory_format=torch.contiguous_format)
             dist.broadcast(value, src=0)
             buffer.copy_(value)

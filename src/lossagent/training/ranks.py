@@ -21,7 +21,7 @@ import torch.distributed as dist
 from accelerate import PartialState
 from torch import Tensor
 
-from lossagent.errors import Diverged, Failed, Interrupted, Refused
+from lossagent.errors import Diverged, Failed, Interrupted, Refused, Waiting
 
 T = TypeVar("T")
 PATIENCE = timedelta(days=7)
@@ -40,7 +40,7 @@ class Verdict:
         """The verdict that an error amounts to."""
         if isinstance(error, KeyboardInterrupt):
             return cls("interrupted", str(error) or "interrupted")
-        kinds = {Refused: "refused", Diverged: "diverged", Failed: "failed"}
+        kinds = {Refused: "refused", Diverged: "diverged", Failed: "failed", Waiting: "waiting"}
         name = next((kind for known, kind in kinds.items() if isinstance(error, known)), "failed")
         text = str(error) if isinstance(error, tuple(kinds)) else f"{type(error).__name__}: {error}"
         return cls(name, text)
@@ -53,6 +53,7 @@ class Verdict:
             "refused": Refused,
             "diverged": Diverged,
             "failed": Failed,
+            "waiting": Waiting,
         }
         return kinds[self.kind](text)
 

@@ -90,9 +90,19 @@ class Trainer:
             if self.ranks.size > 1:
                 self.networks.load(*self.ranks.from_main(self._everything))
             return
+        self.wake()
         if state != self._at:
             self._load(self._folder(state))
         self._at = state
+
+    def rest(self) -> None:
+        """Frees the accelerator while nothing is to be done; the next start reads everything from disk again."""
+        self._at = None
+        self.networks.rest()
+
+    def wake(self) -> None:
+        """Brings back what :meth:`rest` took off the accelerator."""
+        self.networks.wake(self.device)
 
     def run(self, stage: Stage) -> StageReport:
         """Trains a stage; its checkpoint and restored images are on disk on return.

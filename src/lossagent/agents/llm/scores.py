@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lossagent.agents.base import View
 from lossagent.agents.llm.text import score
-from lossagent.feedback import Direction
+from lossagent.feedback import POOLED, Direction
 from lossagent.records import State
 
 
@@ -20,15 +20,19 @@ class Shown:
         metrics: the metrics whose scores stand in the history.
         image: the image that the prompt is about, ``None`` for means over all.
         images: how many images the means are over.
+        pooled: those metrics whose scores are of the whole set alone, such as people's preference.
     """
 
     metrics: tuple[str, ...]
     image: str | None
     images: int
+    pooled: frozenset[str] = frozenset()
 
     @property
     def of(self) -> str:
-        """ "of the image" or "over 10 images"."""
+        """ "of the image" or "over 10 images"; "over all images" where scores are of the whole set alone."""
+        if self.metrics and self.pooled.issuperset(self.metrics):
+            return "over all images"
         if self.image is not None:
             return "of the image"
         return "of the image" if self.images == 1 else f"over {self.images} images"
@@ -36,28 +40,33 @@ class Shown:
     @property
     def noun(self) -> str:
         """ "score" or "mean score"."""
-        return "score" if self.image is not None or self.images == 1 else "mean score"
+        single = self.image is not None or self.images == 1 or self.pooled.issuperset(self.metrics)
+        return "score" if single else "mean score"
 
     def label(self, metric: str) -> str:
         """A single metric is "the score", as in the paper; several go by their names."""
         return "score" if len(self.metrics) == 1 else metric
 
     def value(self, state: State, metric: str) -> float | None:
-        """The image's score, or the mean."""
+        """The image's score, or the mean; of the whole set where no image has one of its own."""
         if state.feedback is None:
             return None
         if self.image is None:
             return state.feedback.mean(metric)
-        value = state.feedback.scores.get(metric, {}).get(self.image)
+        scores = state.feedback.scores.get(metric, {})
+        value = scores.get(POOLED if metric in self.pooled else self.image)
         return value if value is not None and math.isfinite(value) else None
 
     def values(self, state: State) -> str:
-        """``2.9642``, or ``niqe 2.9642, psnr 27.1`` where there are several."""
-        if not self.metrics:
-            return "in words only"
+        """``2.9642``, or ``niqe 2.9642, psnr 27.1`` where there are several; empty where words are all there is."""
         if len(self.metrics) == 1:
             return score(self.value(state, self.metrics[0]))
-        return ", ".join(f"{m} {score(self.value(state, m))}" for m in self.metrics)
+        return ", ".join(f"{m} {score(self.value(state, m))}{self._scope(m)}" for m in self.metrics)
+
+    def _scope(self, metric: str) -> str:
+        """Said of a score of the whole set that stands beside an image's own."""
+        apart = self.image is not None and metric in self.pooled and not self.pooled.issuperset(self.metrics)
+        return " (over all images)" if apart else ""
 
 
 def shown(view: View, image: str | None) -> Shown:
@@ -67,11 +76,26 @@ def shown(view: View, image: str | None) -> Shown:
     if not view.goal.targets:
         names += [m for m in view.metrics if m not in names and m not in view.guards]
     unique = tuple(dict.fromkeys(names))
-    return Shown(unique, image, len(images_of(view, unique)))
+    named = {metric: _scored_images(view, (metric,)) for metric in unique}
+    pooled = frozenset(metric for metric, images in named.items() if images == (POOLED,))
+    return Shown(unique, image, len(images_of(view, unique)), pooled)
 
 
 def images_of(view: View, metrics: Iterable[str]) -> tuple[str, ...]:
-    """Names of the feedback images that any state has an entry for, in order of first appearance."""
+    """Names of the feedback images that any state has a score of, in order of first appearance.
+
+    Where no image has a score of its own (words alone, or scores of the whole set), those that a remark is about.
+    """
+    found = tuple(image for image in _scored_images(view, metrics) if image != POOLED)
+    if found:
+        return found
+    states = view.trajectory.scored
+    remarks = (remark for s in states if s.feedback is not None for remark in s.feedback.remarks)
+    return tuple(dict.fromkeys(remark.image for remark in remarks if remark.image is not None))
+
+
+def _scored_images(view: View, metrics: Iterable[str]) -> tuple[str, ...]:
+    """Names that scores of some metrics stand under, the one for the whole set included."""
     wanted = tuple(metrics)
     found: dict[str, None] = {}
     for state in view.trajectory.scored:

@@ -25,7 +25,7 @@ export function follow(id, listener, onError) {
         accept(await get(path("run", id), asking.signal), true);
       } else {
         const news = await get(path("run", id, "changes", { revision: run.value.revision }), asking.signal);
-        if (news.changed) accept(news, false);
+        if (news.changed || news.reset) accept(news, Boolean(news.reset));
       }
       wait = EVERY;
       onError(null);

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float64, UInt8
+from jaxtyping import Bool, Float, Float64, UInt8
 from numpy import ndarray
 
 from lossagent.data.degradations.bicubic import imresize
 from lossagent.metrics.lattice import TILE, lattice_peak
 from lossagent.objectives.base import Pixels
-from lossagent.objectives.describer import texture
 from lossagent.objectives.describer.blocks import blocking
-from lossagent.objectives.describer.edges import Edges, edge_width, find_edges
+from lossagent.objectives.describer.edges import Edges, find_edges, steepness
 from lossagent.objectives.describer.grain import noise_level
-from lossagent.objectives.describer.halo import clean_edges, halo
 from lossagent.objectives.describer.plane import Plane, luma, plane
+from lossagent.objectives.describer.profiles import clean_edges, profile
 from lossagent.objectives.describer.seeing import Base, Look, Seen
+from lossagent.objectives.describer.texture import agreement, energy, fine, gains, kept, medium, textured
 from lossagent.objectives.describer.tint import BLOCK, areas, tint
 from lossagent.restorers import from_uint8
 
@@ -77,9 +77,11 @@ def input_ground(pixels: Pixels, scale: int) -> Ground:
         return Ground("input", scale, own, own, look, areas(pixels, side), side)
     large = _view(imresize(grey, grey.shape[0] * scale, grey.shape[1] * scale))
     # Enlarging hides noise and blocks, and a lattice or fine texture would be its own.
+    mean = profile(large.image, large.clean)
     look = Look(
-        width=edge_width(large.image, large.edges),
-        halo=halo(large.image, large.clean),
+        gradient=steepness(large.image, large.edges, 0.0),
+        width=mean.width if mean is not None else None,
+        halo=mean.halo if mean is not None else None,
         noise=own.noise,
         blocking=blocking(grey),
         lattice=None,
@@ -103,26 +105,36 @@ def see(restored: Pixels, on: Ground) -> Seen:
     if on.detail is not on.view:
         detail = plane(luma(imresize(restored, *on.detail.image.luma.shape)))
         noise = noise_level(detail)
-    fine, medium, agreement = _texture(detail, noise, on.detail)
+    shares = _texture(detail, noise, on.detail)
     difference = areas(restored, on.side) - on.areas
     return Seen(
         base=on.base,
         enlarged=on.detail is not on.view,
         image=look,
         compared=on.look,
-        fine=fine,
-        medium=medium,
-        agreement=agreement if on.base == "reference" else None,
+        fine=shares[0],
+        medium=shares[1],
+        agreement=shares[2] if on.base == "reference" else None,
         tint=tint(difference),
         difference=_largest(image.luma - on.view.image.luma),
         colour_difference=float(np.sqrt(np.square(difference).sum(axis=-1)).max()),
     )
 
 
+def apart(restored: Pixels, other: Pixels) -> float:
+    """How far two images of one size differ: the largest root mean square of any channel in any 8x8 px area.
+
+    Returns:
+        grey levels, 0 = identical.
+    """
+    difference = restored.astype(np.float32) - other
+    return max(_largest(difference[..., channel]) for channel in range(3))
+
+
 def _view(grey: UInt8[ndarray, "height width"]) -> View:
     image = plane(grey)
     edges = find_edges(image)
-    return View(image, edges, clean_edges(image, edges), texture.textured(edges), noise_level(image))
+    return View(image, edges, clean_edges(image, edges), textured(edges), noise_level(image))
 
 
 def _look(
@@ -133,26 +145,31 @@ def _look(
         # Blocks of a small input are `scale` times as large in what is restored from it.
         small = imresize(grey, grey.shape[0] // scale, grey.shape[1] // scale)
         steps = max(steps, blocking(small))
-    fine = texture.energy(texture.fine(image), where.away, noise or 0.0, texture.gains()[0]).signal
+    detail = energy(fine(image), where.away, noise or 0.0, gains()[0]).signal
     lattice = float(lattice_peak(from_uint8(pixels))[0]) if min(grey.shape) >= TILE else None
-    width, overshoot = edge_width(image, where.edges), halo(image, where.clean)
-    return Look(width=width, halo=overshoot, noise=noise, blocking=steps, lattice=lattice, fine=fine)
+    mean = profile(image, where.clean)
+    return Look(
+        gradient=steepness(image, where.edges, noise or 0.0),
+        width=mean.width if mean is not None else None,
+        halo=mean.halo if mean is not None else None,
+        noise=noise,
+        blocking=steps,
+        lattice=lattice,
+        fine=detail,
+    )
 
 
 def _texture(image: Plane, noise: float | None, on: View) -> tuple[float | None, float | None, float | None]:
     """Shares kept of the fine and the medium band, and the agreement of the fine one."""
     shares: list[float | None] = []
-    for band, gain in zip((texture.fine, texture.medium), texture.gains(), strict=True):
-        pair = [
-            texture.energy(band(of), on.away, level or 0.0, gain)
-            for of, level in ((image, noise), (on.image, on.noise))
-        ]
-        shares.append(texture.kept(*pair))
-    agreement = texture.agreement(texture.fine(image), texture.fine(on.image), on.away)
-    return shares[0], shares[1], agreement if shares[0] is not None else None
+    for band, gain in zip((fine, medium), gains(), strict=True):
+        pair = [energy(band(of), on.away, level or 0.0, gain) for of, level in ((image, noise), (on.image, on.noise))]
+        shares.append(kept(*pair))
+    same = agreement(fine(image), fine(on.image), on.away)
+    return shares[0], shares[1], same if shares[0] is not None else None
 
 
-def _largest(difference: Float64[ndarray, "height width"]) -> float:
+def _largest(difference: Float[ndarray, "height width"]) -> float:
     rows, columns = difference.shape[0] // SPOT, difference.shape[1] // SPOT
     cut = difference[: rows * SPOT, : columns * SPOT].reshape(rows, SPOT, columns, SPOT)
     return float(np.sqrt(np.square(cut).mean(axis=(1, 3)).max()))

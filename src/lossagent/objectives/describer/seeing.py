@@ -15,7 +15,8 @@ class Look:
     """Measures of one image, of its 8-bit luma. ``None`` where the image is too poor in what would be measured.
 
     Attributes:
-        width: 10-90 % width of strong edges in pixels, 0.74 (a perfect step) to 20; larger is softer.
+        gradient: along strong edges, in grey levels a pixel, >= 0; smaller is softer.
+        width: 10-90 % width of clean edges in pixels, about 1 (a perfect step) to 8; larger is softer.
         halo: overshoot beside clean edges as a share of their height, >= 0.
         noise: standard deviation on flat parts in grey levels, >= 0; 0.3 is what rounding to 8 bit leaves.
         blocking: grey levels by which steps on an 8-px grid stand out, >= 0.
@@ -23,6 +24,7 @@ class Look:
         fine: squared grey levels of detail finer than 5 px, without noise, >= 0.
     """
 
+    gradient: float | None
     width: float | None
     halo: float | None
     noise: float | None

@@ -1,12 +1,14 @@
-"""Ringing: how far an edge overshoots the areas on its two sides.
+"""The mean profile of edges: how wide they are, and ringing, which is how far they overshoot their two sides.
 
-Source: the mean edge profile is the edge spread function of ISO 12233; overshoot beside edges as the mark of ringing
-is that of Marziliano, Dufaux, Winkler, Ebrahimi, "Perceptual blur and ringing metrics: application to JPEG2000",
-Signal Processing: Image Communication 19(2), 2004. Deviation: profiles are averaged before anything is measured, so
-that noise and texture beside edges, which have no fixed place, cancel.
+Sources: the mean profile is the edge spread function of ISO 12233, its 10-90 % rise the usual width. Overshoot beside
+edges as the mark of ringing: Marziliano, Dufaux, Winkler, Ebrahimi, "Perceptual blur and ringing metrics: application
+to JPEG2000", Signal Processing: Image Communication 19(2), 2004. Deviation: profiles are averaged before anything is
+measured, so that noise and texture beside edges, which have no fixed place, cancel.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64
@@ -23,6 +25,8 @@ HEIGHT = 20.0
 """Grey levels between the two sides: lower steps are lost in texture."""
 UNEVEN = 0.15
 """Share of the height by which a side may vary: else the edge is one of several, and its sides no plateaus."""
+START = 3
+"""The rise is looked for from 3 px before the edge on: an edge that moved a little is still found."""
 FEWEST = 25
 """Fewer clean edges give no mean profile."""
 CAP = 3000
@@ -48,12 +52,25 @@ def clean_edges(of: Plane, edges: Edges) -> Edges | None:
     return _only(edges, kept) if len(kept) >= FEWEST else None
 
 
-def halo(of: Plane, edges: Edges | None) -> float | None:
-    """Overshoot as a share of the height of edges, 0 (none) upwards; 0.09 for an ideal low-pass (Gibbs).
+@dataclass(frozen=True)
+class Profile:
+    """The mean profile of clean edges.
 
-    The profiles of clean edges, taken along the gradient from the dark to the bright side, are averaged. On the
-    bright side the largest value 2 to 5 px away minus the mean 5 to 8 px away, on the dark side the reverse, each not
-    below 0; half their sum is divided by the height between the two means. ``None`` without clean edges.
+    Attributes:
+        width: pixels from 10 % to 90 % of the rise, about 1 (a perfect step) to 8; larger is softer.
+        halo: overshoot as a share of the rise, 0 (none) upwards; 0.09 for an ideal low-pass (Gibbs).
+    """
+
+    width: float
+    halo: float
+
+
+def profile(of: Plane, edges: Edges | None) -> Profile | None:
+    """Width and overshoot of the mean profile; ``None`` without clean edges or where no edge is left.
+
+    Values are taken along the gradient from the dark to the bright side and averaged over edges. The two sides are
+    the means 5 to 8 px away. Overshoot: on the bright side the largest value 2 to 5 px away less that mean, on the
+    dark side the reverse, each at least 0; half their sum, divided by the height between the means.
 
     Args:
         of: the image that is measured.
@@ -61,18 +78,33 @@ def halo(of: Plane, edges: Edges | None) -> float | None:
     """
     if edges is None:
         return None
-    profile = _profiles(of.luma, edges).mean(axis=0)
-    dark, bright = profile[:REACH][::-1], profile[REACH + 1 :]
+    mean = _profiles(of.luma, edges).mean(axis=0)
+    dark, bright = mean[:REACH][::-1], mean[REACH + 1 :]
     low, high = float(dark[PLATEAU].mean()), float(bright[PLATEAU].mean())
     if high - low < HEIGHT / 2:
         return None
     over = max(0.0, float(bright[BESIDE].max()) - high)
     under = max(0.0, low - float(dark[BESIDE].min()))
-    return (over + under) / 2 / (high - low)
+    rise = (mean - low) / (high - low)
+    bright_end, dark_end = rise[REACH - START :], 1 - rise[: REACH + START + 1][::-1]
+    width = _crossing(bright_end, 0.9) + _crossing(dark_end, 0.9) - 2 * START
+    return Profile(width, (over + under) / 2 / (high - low))
 
 
 def _only(edges: Edges, kept: ndarray) -> Edges:
     return Edges(edges.row[kept], edges.column[kept], edges.down[kept], edges.across[kept], edges.strong)
+
+
+def _crossing(values: Float64[ndarray, "samples"], level: float) -> float:
+    """Where values first reach a level, between samples by linear interpolation; the last place if they do not."""
+    above = np.flatnonzero(values >= level)
+    if len(above) == 0:
+        return float(len(values) - 1)
+    first = int(above[0])
+    if first == 0:
+        return 0.0
+    before, after = float(values[first - 1]), float(values[first])
+    return first - 1 + (level - before) / (after - before)
 
 
 def _profiles(levels: Float64[ndarray, "height width"], edges: Edges) -> Float64[ndarray, "points samples"]:

@@ -1,0 +1,28 @@
+"""Everybody who is asked about the restored feedback images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lossagent.build.parts import Parts
+from lossagent.objectives import Objective, Pictures, Several
+from lossagent.objectives.people import People
+
+
+def experts_of(parts: Parts, scores: Objective, pictures: Pictures, run: Path) -> Objective:
+    """The metrics, then reviewers in words, then people; the metrics alone where there is nobody else.
+
+    Args:
+        parts: the run.
+        scores: the metrics on the feedback images.
+        pictures: restored feedback images of earlier states.
+        run: the run folder, as people have to name it.
+
+    Raises:
+        Refused: a reviewer that cannot work.
+    """
+    experiment = parts.experiment
+    experts: dict[str, Objective] = {"metrics": scores}
+    if experiment.people is not None:
+        experts["people"] = People(experiment.people.inquiry, experiment.seed, str(run))
+    return Several(experts) if len(experts) > 1 else scores

@@ -1,0 +1,38 @@
+// The words of the records, said in full.
+
+const ADJUSTMENTS = {
+  bounds: "moved into the bounds",
+  rollback: "rolled back: starts from an earlier state",
+  fallback: "no usable answer, so the weights stay",
+  perturbed: "moved a little, since these weights were tried before",
+  repeated: "repeated on other data",
+  unanswered: "people did not answer in time, so the weights stay",
+  human: "set by hand",
+  undo: "undone by hand",
+  frozen: "a frozen weight was kept",
+};
+
+const STATUS = {
+  running: "running",
+  waiting: "waiting for people",
+  paused: "paused",
+  finished: "finished",
+  stopped: "stopped",
+};
+
+const ROLES = { target: "target", constraint: "constraint", guard: "guard: watched, not steered by" };
+
+/** What changed a proposal. */
+export function adjustment(word) {
+  return Object.hasOwn(ADJUSTMENTS, word) ? ADJUSTMENTS[word] : word;
+}
+
+/** A run's status. */
+export function status(word) {
+  return Object.hasOwn(STATUS, word) ? STATUS[word] : word;
+}
+
+/** A metric's part in the goal. */
+export function role(word) {
+  return Object.hasOwn(ROLES, word) ? ROLES[word] : word ?? "";
+}
