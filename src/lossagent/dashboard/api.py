@@ -24,8 +24,8 @@ request), 404 (no such thing), 409 (answered already), 413, 415 or 429. Numbers 
     consistency: {repeated, agreed}|null, strengths: {side: {value, low, high}}}, stages, seed, modified}``
     direction, unit, low, high and implementation are null where no facts are recorded (yet). goal of a run without
     one: no targets, no constraints, wish null. rule: how ``selected`` was chosen, in words. requests: what people asked
-    for that no decision has followed yet; pending: in a letter that the run has not
-    opened. modified also moves with the loss log, which alone changes no revision.
+    for that no decision has followed yet; pending: in a letter that the run has not opened.
+    modified also moves with the loss log, which alone changes no revision.
     STATE: ``{id, name, parent, depth, weights: {loss: w}|null, off: [loss], scores: {metric: mean|null},
     noise: {metric: [low, high]|null}, change: {metric: mean change against the parent|null}, beyond: {metric:
     bool|null}, raw: {loss: v}, means: {loss: v}, shares: {loss: 0..1}, author, adjusted_by: [word], restorable,
@@ -36,8 +36,8 @@ request), 404 (no such thing), 409 (answered already), 413, 415 or 429. Numbers 
     that are off too; means: over the stage, of those that were on. shares: of the gradient, each 0..1.
 ``GET /api/run/RUN/changes?revision=R``
     The same object with ``states`` new or changed since R alone, and ``changed: false`` where nothing is. R is an
-    opaque string; one from before a restart, or of a run that was begun anew, gives every state and ``reset: true``: drop
-    the states you had.
+    opaque string; one from before a restart, or of a run that was begun anew, gives every state and ``reset: true``:
+    drop the states you had.
 ``GET /api/run/RUN/decision/K``
     The decision that state K was trained under: ``{state, author, proposed: {loss: w}, weights: {loss: w}, off,
     restart_from, replicate, thoughts, adjusted_by, judged, asked, failed, exchanges: [{key, author, image, messages:

@@ -122,7 +122,7 @@ def _columns(groups: Sequence[Sequence[Line]]) -> Plain:
         return {n: [_mean([_inside(line, key, n) for line in group]) for group in groups] for n in names}
 
     return {
-        "state": [group[0]["state"] for group in groups],
+        "state": [group[len(group) // 2]["state"] for group in groups],
         "iteration": [group[len(group) // 2]["iteration"] for group in groups],
         "raw": named("raw"),
         "discriminator": named("discriminator"),

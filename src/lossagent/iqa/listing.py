@@ -148,7 +148,7 @@ def _entries() -> Mapping[str, Entry]:
 def _read(place: Path) -> Mapping[str, Entry]:
     spec = spec_from_file_location("lossagent_pyiqa_table", place / TABLE)
     if spec is None or spec.loader is None or not (place / TABLE).is_file():
-        raise Failed(f"pyiqa {version()} has no {TABLE}; this version of it is not known. Known: 0.1.15, 0.1.16.")
+        raise Failed(f"pyiqa {version()} has no {TABLE}; this version of it is not known. Known: 0.1.16.")
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     rows = cast(Mapping[str, Mapping[str, object]], module.DEFAULT_CONFIGS)

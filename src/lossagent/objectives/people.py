@@ -138,7 +138,8 @@ class People:
             until = None if self.inquiry.deadline is None else situation.now + self.inquiry.deadline
             situation.ask(tasks, until)
             raise self._waiting(len(tasks) * self.inquiry.raters, until)
-        answers = [j for j in panel.judgements if panel.tasks[j.task] in question.tasks]
+        asked = {task.id for task in question.tasks}
+        answers = [j for j in panel.judgements if j.task in asked]
         missing = self._missing(question, answers)
         if missing and not (question.deadline is not None and situation.now >= question.deadline):
             raise self._waiting(missing, question.deadline)

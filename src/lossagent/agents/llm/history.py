@@ -133,18 +133,18 @@ def _undone(view: View, shown: Shown, state: State) -> str:
 def _words(shown: Shown, state: State, when: str) -> str:
     """Remarks, quoted as data with their authors; that there were none is said where words are all there is."""
     fitting = _fitting(shown, state)
+    most = REMARKS if shown.metrics else WORDS
+    told = [_remark(shown, r) for r in fitting[:most]]
     if shown.metrics:
-        said = [f" {_remark(shown, r)}." for r in fitting[:REMARKS]]
-    elif fitting:
-        said = [f" Remarks {when}: {'; '.join(_remark(shown, r) for r in fitting[:WORDS])}."]
+        text = "".join(f" {one}." for one in told)
+    elif told:
+        text = f" {when[0].upper()}{when[1:]}: {'; '.join(told)}."
     else:
-        said = [f" Nothing was said of the images {when}."]
-    if more := len(fitting) - (REMARKS if shown.metrics else WORDS):
-        if more == 1:
-            said.append(" 1 more remark is left out.")
-        elif more > 1:
-            said.append(f" {more} more remarks are left out.")
-    return "".join(said)
+        text = f" Nothing was said of the images {when}."
+    more = len(fitting) - most
+    if more > 0:
+        text += " 1 more remark is left out." if more == 1 else f" {more} more remarks are left out."
+    return text
 
 
 def _fitting(shown: Shown, state: State) -> tuple[Remark, ...]:
@@ -161,7 +161,7 @@ def _remark(shown: Shown, remark: Remark) -> str:
     """``"anna" remarked: "..."``, and on what where the prompt is not about that very image."""
     about = ""
     if remark.image is None:
-        about = " on all images" if shown.images > 1 else ""
+        about = " on all images" if shown.image is not None and shown.images > 1 else ""
     elif shown.image is None and shown.images > 1:
         about = f" on image {quoted(remark.image, 60)}"
     return f"{quoted(remark.author, 40)} remarked{about}: {quoted(remark.text, REMARK)}"

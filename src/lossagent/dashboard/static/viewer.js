@@ -70,7 +70,7 @@ function slider(node, view) {
   fill(node, frame(pane, el("figcaption", { class: "ends" }, captions)));
   return {
     show(left, right) {
-      // The later picture lies on top, so the left one comes second; the divider clips it.
+      // The left picture lies on top (images.css) and the divider clips it.
       pane.show([left, right]);
       divider ??= makeDivider(pane);
       divider.draw();

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 from numpy import ndarray
+from scipy import special
 
 from lossagent.objectives.describer.edges import Edges
 from lossagent.objectives.describer.plane import Plane
@@ -57,8 +58,10 @@ class Profile:
     """The mean profile of clean edges.
 
     Attributes:
-        width: pixels from 10 % to 90 % of the rise, about 1 (a perfect step) to 8; larger is softer.
-        halo: overshoot as a share of the rise, 0 (none) upwards; 0.09 for an ideal low-pass (Gibbs).
+        width: pixels from 10 % to 90 % of the rise, about 0.8 (a perfect step) to 8; larger is softer. Edges of all
+            places between pixels make it up to 0.3 px wider, in both images alike.
+        halo: overshoot as a share of the rise, 0 (none) upwards; 0.09 for an ideal low-pass (Gibbs), as
+            far as pixels meet its peak: 0.06 to 0.12.
     """
 
     width: float
@@ -96,15 +99,18 @@ def _only(edges: Edges, kept: ndarray) -> Edges:
 
 
 def _crossing(values: Float64[ndarray, "samples"], level: float) -> float:
-    """Where values first reach a level, between samples by linear interpolation; the last place if they do not."""
+    """Where values first reach a level; the last place if they do not.
+
+    Between samples by linear interpolation on the probit scale, on which a Gaussian edge is a straight line.
+    """
     above = np.flatnonzero(values >= level)
     if len(above) == 0:
         return float(len(values) - 1)
     first = int(above[0])
     if first == 0:
         return 0.0
-    before, after = float(values[first - 1]), float(values[first])
-    return first - 1 + (level - before) / (after - before)
+    before, after, wanted = special.ndtri(np.clip([values[first - 1], values[first], level], 0.001, 0.999)).tolist()
+    return first - 1 + (wanted - before) / (after - before)
 
 
 def _profiles(levels: Float64[ndarray, "height width"], edges: Edges) -> Float64[ndarray, "points samples"]:

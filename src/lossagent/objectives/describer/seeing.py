@@ -16,7 +16,7 @@ class Look:
 
     Attributes:
         gradient: along strong edges, in grey levels a pixel, >= 0; smaller is softer.
-        width: 10-90 % width of clean edges in pixels, about 1 (a perfect step) to 8; larger is softer.
+        width: 10-90 % width of clean edges in pixels, about 0.8 (a perfect step) to 8; larger is softer.
         halo: overshoot beside clean edges as a share of their height, >= 0.
         noise: standard deviation on flat parts in grey levels, >= 0; 0.3 is what rounding to 8 bit leaves.
         blocking: grey levels by which steps on an 8-px grid stand out, >= 0.
