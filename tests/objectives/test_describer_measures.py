@@ -195,9 +195,13 @@ def test_half_the_amplitude_is_a_quarter_of_the_energy() -> None:
 
 
 def test_noise_is_no_texture() -> None:
-    image = scene()
-    seen = see(noisy(image, 1.5), reference_ground(image, 1))
-    assert seen.fine == pytest.approx(1, abs=0.1)
+    detail = ndimage.gaussian_filter(np.random.default_rng(0).normal(0, 25, (256, 256)), 0.7)
+    detail[:128] = 0
+    image = eight_bit(120 + detail)
+    seen = see(noisy(image, 2), reference_ground(image, 1))
+    assert seen.image.noise == pytest.approx(2, rel=0.1)
+    assert seen.fine == pytest.approx(1, abs=0.05)
+    assert seen.medium == pytest.approx(1, abs=0.05)
     assert seen.agreement is not None
     assert seen.agreement < 0.95
 

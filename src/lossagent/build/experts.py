@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from lossagent.build.parts import Parts
+from lossagent.build.reviewers import reviewers_of
 from lossagent.objectives import Objective, Pictures, Several
 from lossagent.objectives.people import People
 
 
-def experts_of(parts: Parts, scores: Objective, pictures: Pictures, run: Path) -> Objective:
-    """The metrics, then reviewers in words, then people; the metrics alone where there is nobody else.
+def experts_of(parts: Parts, scores: Objective, pictures: Pictures, run: Path) -> Several:
+    """The metrics, then reviewers in words, then people.
 
     Args:
         parts: the run.
@@ -23,6 +24,7 @@ def experts_of(parts: Parts, scores: Objective, pictures: Pictures, run: Path) -
     """
     experiment = parts.experiment
     experts: dict[str, Objective] = {"metrics": scores}
+    experts |= reviewers_of(experiment, parts.sets, pictures, experiment.goal.wish, parts.device)
     if experiment.people is not None:
         experts["people"] = People(experiment.people.inquiry, experiment.seed, str(run))
-    return Several(experts) if len(experts) > 1 else scores
+    return Several(experts)

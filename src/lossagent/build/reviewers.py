@@ -11,7 +11,12 @@ from lossagent.build.sets import Sets
 from lossagent.chat import table
 from lossagent.errors import Refused
 from lossagent.experiment import Experiment
-from lossagent.experiment.reviewers import CoInstructSettings, DescriberSettings, ReviewerSettings, ServerReviewerSettings
+from lossagent.experiment.reviewers import (
+    CoInstructSettings,
+    DescriberSettings,
+    ReviewerSettings,
+    ServerReviewerSettings,
+)
 from lossagent.objectives import Objective, Pictures
 from lossagent.objectives.co_instruct import CoInstruct
 from lossagent.objectives.describer import Describer

@@ -268,7 +268,9 @@ def _on_the_wire(message: Message) -> dict[str, Any]:
     if not message.images:
         return {"role": message.role, "content": message.content}
     if not all(is_data_url(image) for image in message.images):
-        raise ChatFailed("a picture of this question is only named, not there; recorded questions cannot be asked anew.")
+        raise ChatFailed(
+            "a picture of this question is only named, not there; recorded questions cannot be asked anew."
+        )
     parts: list[dict[str, Any]] = [{"type": "text", "text": message.content}]
     parts += [{"type": "image_url", "image_url": {"url": image}} for image in message.images]
     return {"role": message.role, "content": parts}

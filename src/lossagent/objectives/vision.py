@@ -21,6 +21,8 @@ from lossagent.records import Exchange, Message
 GIVE_UP = 3
 """Questions without an answer after which no more are asked of one state, if none had any."""
 
+REVIEW = "review/"
+"""Keys of reviewers' exchanges begin so; those of agents do not."""
 Lookup = Callable[[str], Pixels | None]
 
 
@@ -92,7 +94,9 @@ class VisionReviewer:
         self.sources = sources or Sources()
         show, before = self.options.show, self.options.before
         if show == "reference" and self.sources.references is None:
-            raise Refused(f"reviewer {name!r} shows references, and the feedback images have none: show single or pair.")
+            raise Refused(
+                f"reviewer {name!r} shows references, and the feedback images have none: show single or pair."
+            )
         if show == "pair" and self.sources.inputs is None:
             raise Refused(f"reviewer {name!r} shows pairs and was given no inputs to begin them with.")
         if show == "pair" and before == "parent" and self.sources.previous is None:
@@ -113,7 +117,7 @@ class VisionReviewer:
         made: list[Exchange] = []
         for image in chosen(tuple(restored), self.options.images, self.seed):
             for sample in range(self.options.samples):
-                key = f"review/{self.name}/{image}/{sample}"
+                key = f"{REVIEW}{self.name}/{image}/{sample}"
                 # Recorded seconds and outcomes, not the clock: a resume then asks what the first run would have.
                 left = self.options.total - math.fsum(e.seconds for e in made)
                 hopeless = len(made) >= GIVE_UP and all(e.problem is not None for e in made)
@@ -130,7 +134,7 @@ class VisionReviewer:
         """Adds what recorded exchanges of this reviewer have cost to what a cap allows; others are passed over."""
         if isinstance(self.chat, Spends):
             for exchange in exchanges:
-                if exchange.key.startswith(f"review/{self.name}/"):
+                if exchange.key.startswith(f"{REVIEW}{self.name}/"):
                     self.chat.spending.add(exchange.prompt_tokens, exchange.completion_tokens)
 
     def _remarks(self, made: Iterable[Exchange]) -> tuple[Remark, ...]:
@@ -139,7 +143,9 @@ class VisionReviewer:
         for exchange in made:
             if exchange.problem is None and exchange.raw is not None:
                 text = self._text(exchange.raw, exchange.finish)
-                remarks.setdefault((exchange.image, text), Remark(author=exchange.author, text=text, image=exchange.image))
+                remarks.setdefault(
+                    (exchange.image, text), Remark(author=exchange.author, text=text, image=exchange.image)
+                )
         return tuple(remarks.values())
 
     def _problems(self, made: list[Exchange]) -> dict[str, str]:
@@ -147,7 +153,9 @@ class VisionReviewer:
         if not failed:
             return {}
         first = failed[0][:400].rstrip(".")
-        return {self.name: f"reviewer {self.name}: {len(failed)} of {len(made)} questions got no words; first: {first}."}
+        return {
+            self.name: f"reviewer {self.name}: {len(failed)} of {len(made)} questions got no words; first: {first}."
+        }
 
     def _ask(
         self, key: str, image: str, pixels: Pixels, situation: Situation | None, left: float, hopeless: bool

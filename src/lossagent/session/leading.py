@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 from lossagent import environment
 from lossagent.build import Parts, build
 from lossagent.build.experts import experts_of
-from lossagent.chat import Spending
 from lossagent.errors import Failed, Refused, Waiting
 from lossagent.experiment import Experiment, load, located
 from lossagent.loop import Training, optimise
 from lossagent.mailbox import Mailbox
 from lossagent.objectives.base import Pixels
+from lossagent.objectives.vision import REVIEW, Spends, VisionReviewer
 from lossagent.records import State
 from lossagent.runs import MemoryLog, RunFolder, refuse_existing
 from lossagent.session.ending import Ending
@@ -30,16 +29,6 @@ from lossagent.training.crew import Led
 from lossagent.training.interrupts import Stop
 from lossagent.training.pictures import read_image
 from lossagent.training.ranks import Ranks
-
-
-@runtime_checkable
-class Spends(Protocol):
-    """A chat model that counts what it costs."""
-
-    @property
-    def spending(self) -> Spending:
-        """Tokens and money so far, with their caps."""
-        ...
 
 
 class Session:
@@ -162,11 +151,16 @@ class Session:
         return session
 
     def count_spending(self) -> None:
-        """Adds what the language model cost before to what a cap allows."""
-        if isinstance(self.parts.chat, Spends):
-            for state in range(len(self.steering.trajectory.states) + 1):
-                for exchange in self.folder.exchanges(state).values():
-                    self.parts.chat.spending.add(exchange.prompt_tokens, exchange.completion_tokens)
+        """Adds what each language model cost before to what its cap allows."""
+        reviewers = [e for e in self.objective.experts.values() if isinstance(e, VisionReviewer)]
+        for state in range(len(self.steering.trajectory.states) + 1):
+            exchanges = tuple(self.folder.exchanges(state).values())
+            for reviewer in reviewers:
+                reviewer.count(exchanges)
+            if isinstance(self.parts.chat, Spends):
+                for exchange in exchanges:
+                    if not exchange.key.startswith(REVIEW):
+                        self.parts.chat.spending.add(exchange.prompt_tokens, exchange.completion_tokens)
 
     def warn_of_changes(self) -> None:
         """Says where the machine differs from the one the run began on, as far as bit-exactness depends on it."""
