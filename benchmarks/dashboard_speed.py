@@ -27,7 +27,7 @@ from PIL import Image
 
 from lossagent.dashboard.serving import background
 from lossagent.events import AnyEvent, Decided, Scored, Started, Trained
-from lossagent.feedback import Feedback
+from lossagent.feedback import Feedback, MetricFacts
 from lossagent.noise import paired_change
 from lossagent.records import Decision, Evidence, StageReport
 from lossagent.report.reading import read_run
@@ -50,7 +50,9 @@ def events_of(state: int, images: int, metrics: int, rng: np.random.Generator) -
     report = StageReport(
         iterations=150, losses=norms, evidence=evidence, images={n: rng.bytes(32).hex() for n in names(images)}
     )
-    scores = {f"metric{m}": dict(zip(names(images), rng.normal(5, 1, images).tolist())) for m in range(metrics)}
+    scores = {
+        f"metric{m}": dict(zip(names(images), rng.normal(5, 1, images).tolist(), strict=True)) for m in range(metrics)
+    }
     thoughts = "Raising the weight of the perceptual loss lowered the score, so raise it again. " * 4
     made: list[AnyEvent] = [
         Trained(time=float(state), state=state, report=report),
@@ -71,7 +73,14 @@ def make(run: Path, states: int, images: int, metrics: int, iterations: int) -> 
     target = {"metric": "metric0", "direction": "lower", "importance": 1.0, "unit": 0.1}
     settings = {"name": "long", "seed": 0, "goal": {"targets": [target]}, "agent": {"kind": "llm", "rollback": True}}
     (run / "experiment.yaml").write_text(yaml.safe_dump(settings))
-    (run / "environment.json").write_text("{}")
+    facts = {
+        f"metric{m}": MetricFacts(
+            name=f"metric{m}", direction="lower", low=0, high=None, needs_reference=False, unit=0.1,
+            implementation="lossagent", version="1",
+        ).model_dump()
+        for m in range(metrics)
+    }  # fmt: skip
+    (run / "environment.json").write_text(json.dumps({"metrics": facts}))
     started = Started(run="long", initial=Weights.of({"l1": 1.0, "perceptual": 0.1, "gan": 0.01}), stages=states + 100)
     with (run / "events.jsonl").open("w") as file:
         file.write(started.model_dump_json() + "\n")
@@ -82,8 +91,8 @@ def make(run: Path, states: int, images: int, metrics: int, iterations: int) -> 
         for state in range(1, states):
             for iteration, raw in enumerate(rng.uniform(0.01, 1.0, (iterations, 3)).tolist()):
                 line = {
-                    "state": state, "iteration": iteration, "raw": dict(zip(LOSSES, raw)), "total": sum(raw),
-                    "discriminator": {"gan": 1.3}, "lr": 1e-4, "images_per_second": 50.0,
+                    "state": state, "iteration": iteration, "raw": dict(zip(LOSSES, raw, strict=True)),
+                    "total": sum(raw), "discriminator": {"gan": 1.3}, "lr": 1e-4, "images_per_second": 50.0,
                 }  # fmt: skip
                 file.write(json.dumps(line) + "\n")
     one = run / "images" / "one.png"
@@ -167,12 +176,10 @@ def follow(run: Path, states: int, images: int, metrics: int, whole: float, open
         print(f"/changes, one state new (worst of 5): {max(updates):7.3f} s   {whole / max(updates):6.1f} x faster")
         for what, path in (
             ("losses of the whole run, first", "losses?points=400"),
-            ("losses of one state", "losses?state=500&points=400"),
-            ("pareto", "pareto?x=metric0&y=metric1"),
-            ("decision", "decision/500"),
+            ("losses of one state", f"losses?state={states // 2}&points=400"),
+            ("pareto", f"pareto?x=metric0&y=metric{metrics - 1}"),
+            ("decision", f"decision/{states // 2}"),
         ):
-            if what != "pareto" or metrics > 1:
-                client.get(f"/api/run/{name}/pareto?x=metric0&y=metric0")
             print(f"{what + ':':38}{timed(client, f'/api/run/{name}/{path}')[0]:7.3f} s")
     return int(opened >= WANTED_OPEN or max(updates) >= WANTED_UPDATE)
 

@@ -1,6 +1,6 @@
 """T images scored with k networks: restored once and in batches, against a loop that restores and converts for each.
 
-    python benchmarks/scoring_batches.py [--images 10] [--size 128] [--metrics 4] [--batch 8] [--threads 1] [--repeats 3]
+    python benchmarks/scoring_batches.py [--images 12] [--size 48] [--metrics 4] [--batch 8] [--threads 1]
 
 The restorer is the compact one at x4. Each metric is a small network that counts its calls. The plain loop is what an
 evaluation script often is: for each metric, for each image: restore, round to 8 bit, convert back, ask the metric.
@@ -77,7 +77,7 @@ def timed(repeats: int, run: Callable[[], dict[str, list[float]]]) -> tuple[floa
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in (("images", 10), ("size", 128), ("metrics", 4), ("batch", 8), ("threads", 1), ("repeats", 3)):
+    for name, default in (("images", 12), ("size", 48), ("metrics", 4), ("batch", 8), ("threads", 1), ("repeats", 3)):
         parser.add_argument(f"--{name}", type=int, default=default)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)

@@ -9,8 +9,11 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from lossagent.agents.lookouts import lookout_of
+from lossagent.alarm import Lookout, alarm_of
 from lossagent.records import Stage, State
 from lossagent.session import Watch
+from lossagent.steering import Steering
 from lossagent.trajectory import Trajectory
 
 LINE_EVERY = 15.0
@@ -28,6 +31,7 @@ class Narrator:
 
     def __init__(self, console: Console, label: str, stages: int) -> None:
         self.console, self.label, self.stages = console, label, stages
+        self._lookout: Lookout | None = None
         self._scored = -1
         self._bar: Progress | None = None
         self._task: TaskID | None = None
@@ -37,6 +41,10 @@ class Narrator:
     def watch(self) -> Watch:
         """What a session calls."""
         return Watch(iteration=self.iteration, event=self.event, phase=self.phase)
+
+    def heed(self, steering: Steering) -> None:
+        """Takes from a run's steering what the reward-hacking alarm judges by; until then it is silent."""
+        self._lookout = lookout_of(steering.view(steering.trajectory.head))
 
     @contextmanager
     def bars(self) -> Generator[None]:
@@ -66,11 +74,14 @@ class Narrator:
             self.phase(f"stage {stage.state}/{self.stages}: iteration {done}/{total}")
 
     def event(self, trajectory: Trajectory) -> None:
-        """A line for each state that was scored."""
+        """A line for each state that was scored, and one for an alarm about it."""
         newest = trajectory.scored[-1] if trajectory.scored else None
-        if newest is not None and newest.id > self._scored:
-            self._scored = newest.id
-            self.phase(sentence(newest, self.stages))
+        if newest is None or newest.id <= self._scored:
+            return
+        self._scored = newest.id
+        self.phase(sentence(newest, self.stages))
+        if self._lookout is not None and (found := alarm_of(newest, trajectory.start, self._lookout)):
+            self.phase(f"ALARM: since S_0, {'; '.join(found)}.")
 
     def phase(self, text: str) -> None:
         """Says what begins."""

@@ -21,11 +21,8 @@ def front(points: Sequence[Sequence[float | None]], directions: Sequence[Directi
         directions: which way is better, one a column.
 
     Raises:
-        Refused: a row of another length, or a direction of another name.
+        Refused: a row of another length.
     """
-    for direction in directions:
-        if direction not in ("lower", "higher"):
-            raise Refused(f"directions must be 'lower' or 'higher'; found {direction!r}.")
     for place, point in enumerate(points):
         if len(point) != len(directions):
             raise Refused(f"points must have {len(directions)} coordinates; point {place} has {len(point)}.")

@@ -37,6 +37,10 @@ class Message(Record):
     images: tuple[str, ...] = ()
 
 
+REVIEW = "review/"
+"""Keys of exchanges with reviewers begin so; those of agents do not."""
+
+
 class Exchange(Record):
     """One question to a language model or a person, and what became of the answer.
 

@@ -129,7 +129,14 @@ def test_a_missing_part_is_no_failure(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ["{", "[1, 2]", "goal: {targets: [1]}", "goal: 7\nagent: [[]]\nbounds: {low: -1}\nlosses: 3\nguards: x", "\x00", "&a [*a]"],
+    [
+        "{",
+        "[1, 2]",
+        "goal: {targets: [1]}",
+        "goal: 7\nagent: [[]]\nbounds: {low: -1}\nlosses: 3\nguards: x",
+        "\x00",
+        "&a [*a]",
+    ],
 )
 def test_settings_in_any_condition(tmp_path: Path, content: str) -> None:
     run = make(tmp_path / "run", states=2)
@@ -225,6 +232,7 @@ def test_names_of_pictures_are_of_plain_files(tmp_path: Path) -> None:
     assert names_in(run, "input") == set(names(3))
 
 
+@pytest.mark.slow
 def test_training_is_not_imported() -> None:
     code = (
         "import lossagent, sys; before = set(sys.modules); import lossagent.dashboard.serving;"

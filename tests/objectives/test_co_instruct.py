@@ -140,7 +140,7 @@ def test_the_hubs_cache_is_looked_through(monkeypatch, tmp_path):
     found = find_snapshot("q-future/co-instruct")
     assert (found.source, found.revision, found.folder.name) == ("q-future/co-instruct", "abc", "abc")
     assert find_snapshot("q-future/co-instruct", "abc") == found
-    with pytest.raises(MissingAsset, match="snapshots.abd"):
+    with pytest.raises(MissingAsset, match=r"snapshots.abd"):
         find_snapshot("q-future/co-instruct", "abd")
 
 

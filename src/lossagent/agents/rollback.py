@@ -9,11 +9,9 @@ from dataclasses import dataclass, replace
 from lossagent.agents.base import Agent, Recall, View
 from lossagent.agents.repeats import unrepeated
 from lossagent.errors import Refused
-from lossagent.feedback import POOLED, Feedback
-from lossagent.noise import Change, paired_change
+from lossagent.feedback import Feedback
 from lossagent.records import Decision, State
-
-UTILITY = "utility"
+from lossagent.utility import utility_change, utility_tolerance
 
 
 @dataclass(frozen=True)
@@ -97,17 +95,13 @@ class Rollback:
             return True
         if now < before - slack:
             return False
-        change = utility_change(head.feedback, parent.feedback, view, self._utility_tolerance(view))
+        tolerance = utility_tolerance(goal, {**view.tolerance, **(self.tolerance or {})})
+        change = utility_change(head.feedback, parent.feedback, goal, tolerance, view.seed)
         return change.mean is not None and change.mean < 0 and bool(change.exceeds)
 
     def _tolerance(self, view: View, metric: str) -> float:
         own = self.tolerance or {}
         return own.get(metric, view.tolerance.get(metric, 0.0))
-
-    def _utility_tolerance(self, view: View) -> float:
-        """The targets' tolerances in points of utility; a target without one is given its unit."""
-        tolerances = {**view.tolerance, **(self.tolerance or {})}
-        return sum(t.importance * tolerances.get(t.metric, t.unit) / t.unit for t in view.goal.scalar)
 
 
 def best_restorable(view: View) -> State | None:
@@ -123,11 +117,6 @@ def best_restorable(view: View) -> State | None:
     return best[1] if best is not None else None
 
 
-def utility_change(child: Feedback, parent: Feedback, view: View, tolerance: float | None) -> Change:
-    """The change of the goal's utility, paired by image, in points of utility (a target's unit x importance)."""
-    return paired_change(_points(child, view), _points(parent, view), UTILITY, tolerance, view.seed)
-
-
 def damaged(state: State) -> bool:
     """Whether a state's report shows that training went wrong: a raw loss not finite, or every step skipped."""
     report = state.report
@@ -139,22 +128,3 @@ def damaged(state: State) -> bool:
 
 def _has_scores(feedback: Feedback, view: View) -> bool:
     return all(feedback.mean(target.metric) is not None for target in view.goal.scalar)
-
-
-def _points(feedback: Feedback, view: View) -> Feedback:
-    """Per image, the sum of importance x sign x score / unit; ``None`` where a target's score is missing.
-
-    A score of the whole set counts with every image; alone, it is all there is.
-    """
-    targets = view.goal.scalar
-    found = {image for t in targets for image in feedback.scores.get(t.metric, {})}
-    points: dict[str, float | None] = {}
-    for image in sorted(found - {POOLED} or found):
-        parts: list[float] = []
-        for target in targets:
-            scores = feedback.scores.get(target.metric, {})
-            score = scores.get(image, scores.get(POOLED))
-            if score is not None:
-                parts.append(target.importance * target.sign * score / target.unit)
-        points[image] = sum(parts) if len(parts) == len(targets) else None
-    return Feedback(scores={UTILITY: points}, conditions=feedback.conditions)

@@ -61,6 +61,7 @@ def carry_out(experiment: Experiment, folder: Path, depth: int | None, console: 
         begun = is_run(folder)
         session = Session.resume(folder, narrator.watch) if begun else Session.start(experiment, folder, narrator.watch)
         session.also_depth = depth
+        narrator.heed(session.steering)
         try:
             with narrator.bars():
                 session.run()

@@ -118,6 +118,7 @@ def _stages(run: Path) -> int:
 
 def _carry_out(session: Session, narrator: Narrator, folder: Path, console: Console) -> None:
     hint = f"Go on with: lossagent resume {folder}"
+    narrator.heed(session.steering)
     try:
         with narrator.bars():
             session.run()

@@ -42,10 +42,11 @@ def picture(run: Path, side: str, image: str) -> tuple[bytes, str]:
         file = _inner(folder, parts[-1], flags | os.O_NONBLOCK)
     except OSError:
         raise wrong from None
+    about = os.fstat(file)
+    if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST:
+        os.close(file)
+        raise wrong
     with os.fdopen(file, "rb") as opened:
-        about = os.fstat(opened.fileno())
-        if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST:
-            raise wrong
         content = opened.read()
     if not content.startswith(SIGNATURE):
         raise wrong

@@ -10,10 +10,11 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from lossagent.dashboard.reading import Watched, section
-from lossagent.feedback import MetricFacts
+from lossagent.dashboard.reading import EventLog, Watched, section
+from lossagent.feedback import Feedback, MetricFacts
 from lossagent.goal import Goal
 from lossagent.judgements import PREFERENCE, RATING
+from lossagent.trajectory import Trajectory
 from lossagent.weights import Bounds
 
 Role = Literal["target", "constraint", "guard"]
@@ -32,12 +33,21 @@ class RunSettings:
     Args:
         run: the run folder.
         metrics: whether facts of metrics are wanted.
+
+    Attributes:
+        problems: what could not be read, one sentence each.
+        facts: metric -> its facts.
+        ceiling: metric -> mean score of the feedback images' ground truth.
+        fixed: depth -> feedback of the run under fixed weights that constraints are relative to.
+        goal, bounds: those of the experiment.
     """
 
     run: Path
     metrics: bool = True
     problems: list[str] = field(default_factory=list[str])
     facts: dict[str, MetricFacts] = field(default_factory=dict[str, MetricFacts])
+    ceiling: dict[str, float] = field(default_factory=dict[str, float])
+    fixed: dict[int, Feedback] = field(default_factory=dict[int, Feedback])
     goal: Goal = field(default_factory=lambda: Goal.model_construct(targets=(), constraints=(), wish=None))
     bounds: Bounds = field(default_factory=Bounds)
 
@@ -45,7 +55,7 @@ class RunSettings:
         self._experiment = Watched(self.run / "experiment.yaml")
         self._environment = Watched(self.run / "environment.json")
         self._evaluation = Watched(self.run / "evaluation.json")
-        self._evaluated: dict[str, Any] = {}
+        self._evaluated: tuple[dict[str, Any], dict[str, float]] = {}, {}
 
     @property
     def experiment(self) -> Mapping[str, Any]:
@@ -60,7 +70,13 @@ class RunSettings:
         self.problems = [file.problem for file in files if file.problem]
         self.goal = self._goal()
         self.bounds = self._bounds()
+        evaluated = section(self._evaluation.value, "sets")
+        self._evaluation.value = {}  # the scores in it are many, and most are not wanted here
+        if evaluated:
+            self._evaluated = _metrics_in(evaluated), _ceiling_in(evaluated)
         self.facts = self._facts()
+        self.ceiling = self._evaluated[1] | numbers(section(self._environment.value, "ceiling"))
+        self.fixed = self._fixed() if self.metrics else {}
         return True
 
     @property
@@ -77,8 +93,7 @@ class RunSettings:
     @property
     def tolerance(self) -> dict[str, float]:
         """metric -> change that counts as noise where it cannot be estimated."""
-        found = section(self.experiment, "tolerance").items()
-        return {m: float(v) for m, v in found if isinstance(v, int | float) and math.isfinite(v) and v >= 0}
+        return {m: v for m, v in numbers(section(self.experiment, "tolerance")).items() if v >= 0}
 
     @property
     def people(self) -> dict[str, Any]:
@@ -160,10 +175,7 @@ class RunSettings:
 
     def _facts(self) -> dict[str, MetricFacts]:
         """From the record of the run's machine, else from its evaluation, which comes at the end."""
-        for one in section(self._evaluation.value, "sets").values():
-            self._evaluated |= section(one, "metrics") if isinstance(one, Mapping) else {}
-        self._evaluation.value = {}  # the scores in it are many, and not wanted here
-        found = self._evaluated | section(self._environment.value, "metrics")
+        found = self._evaluated[0] | section(self._environment.value, "metrics")
         facts: dict[str, MetricFacts] = {}
         for name, value in found.items():
             try:
@@ -171,3 +183,35 @@ class RunSettings:
             except ValidationError:
                 self.problems.append(f"the recorded facts of metric {name[:80]} cannot be read.")
         return facts
+
+    def _fixed(self) -> dict[int, Feedback]:
+        place = self.experiment.get("fixed_run")
+        if not isinstance(place, str) or not any(c.relative_to == "fixed" for c in self.goal.constraints):
+            return {}
+        events, _ = EventLog(self.run / place / "events.jsonl").read()
+        try:
+            states = Trajectory.fold(events).states
+        except (ValueError, LookupError):
+            self.problems.append("the run under fixed weights (fixed_run) cannot be read; alarms do without it.")
+            return {}
+        return {s.depth: s.feedback for s in states if s.feedback is not None}
+
+
+def numbers(mapping: Mapping[str, Any]) -> dict[str, float]:
+    """Its finite numbers."""
+    return {n: float(v) for n, v in mapping.items() if isinstance(v, int | float) and math.isfinite(v)}
+
+
+def _metrics_in(evaluated: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts of every metric of ``evaluation.json``."""
+    return {name: facts for one in evaluated for name, facts in section(evaluated, one, "metrics").items()}
+
+
+def _ceiling_in(evaluated: Mapping[str, Any]) -> dict[str, float]:
+    """Means of the ground truth's own scores on the feedback images."""
+    scores = section(evaluated, "feedback", "rows", "ground truth", "scores")
+    try:
+        whole = Feedback.model_validate({"scores": scores, "conditions": section(evaluated, "feedback", "conditions")})
+    except ValidationError:
+        return {}
+    return numbers(whole.means())

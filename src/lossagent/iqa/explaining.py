@@ -55,9 +55,7 @@ def _explanation(entry: Entry, action: str, watch: Watch | None, error: Exceptio
 def _missing(entry: Entry, wanted: list[Wanted]) -> str:
     by_hand = "put it there by hand"
     if not any(file.reason for file in wanted):
-        by_hand = (
-            f"let it be fetched (download: true; lossagent score {entry.full_name} IMAGE --download), or {by_hand}"
-        )
+        by_hand = f"let it be fetched (lossagent score {entry.full_name} IMAGE --download), or {by_hand}"
     return (
         f"metric {entry.full_name!r} needs weights that are not on this machine: {'; '.join(_places(wanted))}. "
         f"To go on, {by_hand}. pyiqa looks for its files one after the other: others may follow."

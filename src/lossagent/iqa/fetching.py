@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import scipy.io
 import torch
 
@@ -183,13 +184,18 @@ def _hugging_face(watch: Watch, download: bool) -> Generator[None]:
     inner = "_hf_hub_download_to_cache_dir"
     original: Function | None = getattr(file_download, inner, None)
     offline: bool = constants.HF_HUB_OFFLINE
+    silence: list[str] = []
 
     def fetch(**named: object) -> object:
         assert original is not None
+        if not constants.HF_HUB_OFFLINE and not silence:
+            # Asked once beforehand: the hub's own client would retry for minutes, file by file.
+            silence.append(_silence(constants.ENDPOINT))
+            constants.HF_HUB_OFFLINE = bool(silence[0])
         try:
             path: object = original(**named)
         except Exception as error:
-            watch.want(_of_repository(named, "" if offline or not download else _line(error)))
+            watch.want(_of_repository(named, (silence[0] or _line(error)) if silence else ""))
             raise
         watch.use(path)
         return path
@@ -202,6 +208,15 @@ def _hugging_face(watch: Watch, download: bool) -> Generator[None]:
             yield
         finally:
             constants.HF_HUB_OFFLINE = offline
+
+
+def _silence(address: str) -> str:
+    """Why a server does not answer, "" if it does."""
+    try:
+        httpx.head(address, timeout=SECONDS / 3)
+    except httpx.HTTPError as error:
+        return _line(error)
+    return ""
 
 
 def _of_repository(named: Mapping[str, object], reason: str) -> Wanted:

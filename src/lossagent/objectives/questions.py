@@ -131,7 +131,7 @@ def remark_of(answer: str, limit: int, complete: bool = True) -> str:
         complete: whether the model had ended; what was cut off ends in an ellipsis.
     """
     spoken = _THINKING.sub(" ", answer[: 50 * limit + 50_000])
-    kept = "".join(" " if c.isspace() else c for c in spoken if c.isspace() or not unicodedata.category(c)[0] == "C")
+    kept = "".join(" " if c.isspace() else c for c in spoken if c.isspace() or unicodedata.category(c)[0] != "C")
     line = " ".join(kept.split())
     if len(line) > limit:
         return line[: limit - 1].rstrip() + "…"

@@ -16,13 +16,11 @@ from lossagent.errors import ChatFailed, Refused
 from lossagent.feedback import Feedback, MetricFacts, Remark
 from lossagent.objectives.base import Pictures, Pixels, Situation
 from lossagent.objectives.questions import ReviewOptions, asked, chosen, cut, drawn_number, remark_of
-from lossagent.records import Exchange, Message
+from lossagent.records import REVIEW, Exchange, Message
 
 GIVE_UP = 3
 """Questions without an answer after which no more are asked of one state, if none had any."""
 
-REVIEW = "review/"
-"""Keys of reviewers' exchanges begin so; those of agents do not."""
 Lookup = Callable[[str], Pixels | None]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lossagent.records import Exchange, State
+from lossagent.records import REVIEW, Exchange, State
 from lossagent.report.naming import MetricInfo
 from lossagent.report.numbers import compact, plain, signed
 from lossagent.report.palette import loss_colours
@@ -87,7 +87,7 @@ def _card(run: RunData, state: State, metrics: Mapping[str, MetricInfo], longest
     assert state.parent is not None
     axis = timeline(run)
     before = run.trajectory.weights_at(state.parent)
-    asked = run.exchanges.get(state.id, ())
+    asked = tuple(e for e in run.exchanges.get(state.id, ()) if not e.key.startswith(REVIEW))
     failed = decision.failed or sum(e.problem is not None for e in asked)
     retries = ""
     if asked or decision.asked:

@@ -181,7 +181,7 @@ def read_run(path: Path) -> RunData:
         losses=_lines(path / "losses.jsonl", LossLine, missing),
         exchanges={
             s: _lines(path / "exchanges" / f"state-{s:04d}.jsonl", Exchange, missing)
-            for s in range(1, len(trajectory.states) + 1)
+            for s in range(len(trajectory.states) + 1)
             if (path / "exchanges" / f"state-{s:04d}.jsonl").exists()
         },
         evaluation=_evaluation(path / "evaluation.json", missing),

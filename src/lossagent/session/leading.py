@@ -14,8 +14,8 @@ from lossagent.experiment import Experiment, load, located
 from lossagent.loop import Training, optimise
 from lossagent.mailbox import Mailbox
 from lossagent.objectives.base import Pixels
-from lossagent.objectives.vision import REVIEW, Spends, VisionReviewer
-from lossagent.records import State
+from lossagent.objectives.vision import Spends, VisionReviewer
+from lossagent.records import REVIEW, State
 from lossagent.runs import MemoryLog, RunFolder, refuse_existing
 from lossagent.session.ending import Ending
 from lossagent.session.exceptions import exceptions

@@ -9,6 +9,8 @@ from lossagent.agents.base import View
 from lossagent.agents.llm.options import EvidenceOptions
 from lossagent.agents.llm.scores import Shown, direction_of
 from lossagent.agents.llm.text import number, quoted, score, weight_numbers
+from lossagent.agents.lookouts import lookout_of
+from lossagent.alarm import alarm_of
 from lossagent.noise import paired_change
 from lossagent.records import State
 
@@ -36,6 +38,7 @@ def evidence(view: View, shown: Shown, options: EvidenceOptions, named: bool) ->
         *(_best(view) if options.best and named else ()),
         *(_guards(view) if options.guards else ()),
         *(_ceiling(view, shown) if options.ceiling else ()),
+        *(_alarm(view) if options.alarm and named else ()),
         *(_health(view.head) if options.health else ()),
     ]
     return "\n".join(lines)
@@ -124,6 +127,14 @@ def _ceiling(view: View, shown: Shown) -> list[str]:
     if not parts:
         return []
     return [f"The original images themselves score: {', '.join(parts)}; going beyond that is a sign of artefacts."]
+
+
+def _alarm(view: View) -> list[str]:
+    """What speaks for a score that is being played; against the state before training."""
+    found = alarm_of(view.head, view.trajectory.start, lookout_of(view))
+    if not found:
+        return []
+    return [f"ALARM: since before training, {'; '.join(found)}. The score may be rising without better images."]
 
 
 def _health(state: State) -> list[str]:

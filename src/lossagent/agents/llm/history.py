@@ -9,6 +9,7 @@ from itertools import zip_longest
 from lossagent.agents.base import View
 from lossagent.agents.llm.scores import Shown, direction_of, order
 from lossagent.agents.llm.text import number, quoted, score, weight_numbers
+from lossagent.chat.neutral import quote
 from lossagent.feedback import Remark
 from lossagent.records import State
 
@@ -152,7 +153,7 @@ def _fitting(shown: Shown, state: State) -> tuple[Remark, ...]:
     remarks = state.feedback.remarks if state.feedback is not None else ()
     spoken: dict[str, list[Remark]] = {}
     for remark in remarks:
-        if remark.text.strip() and (shown.image is None or remark.image in (None, shown.image)):
+        if quote(remark.text, REMARK) and (shown.image is None or remark.image in (None, shown.image)):
             spoken.setdefault(remark.author, []).append(remark)
     return tuple(r for turn in zip_longest(*spoken.values()) for r in turn if r is not None)
 

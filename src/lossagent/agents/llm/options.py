@@ -17,6 +17,7 @@ class EvidenceOptions(BaseModel):
         best: the best state so far.
         guards: scores of the metrics that are watched.
         ceiling: score of the ground truth.
+        alarm: that the score rises while watched metrics fall beyond their noise, or is beyond the ground truth's.
         losses: one line on what each loss does.
         health: discriminator health and other numbers of the trainer.
     """
@@ -29,6 +30,7 @@ class EvidenceOptions(BaseModel):
     best: bool = True
     guards: bool = True
     ceiling: bool = True
+    alarm: bool = True
     losses: bool = True
     health: bool = False
 

@@ -38,14 +38,25 @@ async function reach(path, options) {
   } catch (error) {
     if (error.name === "AbortError") throw error;
   }
+  if (answer.status === 401) logIn();
   if (!answer.ok) throw new Trouble(sentence(answer.status, body), answer.status);
   if (body === null) throw new Trouble("The server's answer could not be read as JSON.", answer.status);
   return body;
 }
 
+/** Leaves for the log-in page; the fragment, which no server sees, is kept for the way back. */
+function logIn() {
+  try {
+    sessionStorage.setItem("lossagent.after", location.hash);
+  } catch {
+    // Without storage the way back leads to the list of runs.
+  }
+  location.assign("/login");
+}
+
 function sentence(status, body) {
   if (body && typeof body.error === "string") return body.error;
-  if (status === 401) return "The password is missing or wrong: reload the page and enter it.";
+  if (status === 401) return "The password is asked for again.";
   if (status === 404) return "There is nothing at this address.";
   return `The server answered with status ${status}.`;
 }
@@ -53,6 +64,17 @@ function sentence(status, body) {
 /** GET of a path made by `path`. */
 export function get(path, signal) {
   return reach(path, { signal });
+}
+
+/** Whether there is anything to log out of. */
+export function session() {
+  return get(path("session"));
+}
+
+/** Ends the session. */
+export async function logOut() {
+  await fetch("/logout", { method: "POST", headers: { "X-Lossagent": "1" } });
+  location.assign("/login");
 }
 
 /** Posts a letter to a run's mailbox. `last` is for a page that is being left. */

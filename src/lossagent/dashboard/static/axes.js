@@ -8,7 +8,7 @@ const crisp = (pixel) => Math.round(pixel) + 0.5;
 
 /** Texts of the ticks of a y scale, and the room on the left that they need. */
 export function yTicks(Y, height, text = (value) => number(value, 5)) {
-  const ticks = Y.ticks(Math.max(2, Math.floor(height / 44)));
+  const ticks = Y.ticks(Math.max(2, Math.floor(height / 36)));
   const texts = ticks.map(text);
   return { ticks, texts, room: Math.max(30, 12 + 6.6 * Math.max(0, ...texts.map((t) => t.length))) };
 }

@@ -44,8 +44,8 @@ function alarm({ id, states, more }) {
 function requests(list) {
   if (!list.length) return null;
   return banner(
-    "requests", "Asked for, read at the next stage boundary:",
-    el("ul", {}, list.map((request) => el("li", {}, el("q", {}, request.text), ` \u2014 ${request.author}`))),
+    "requests", "Asked for; the run reads requests at the next stage boundary.",
+    el("ul", {}, list.map((request) => el("li", {}, el("q", {}, request.text), ` \u2014 ${request.author}`, el("span", { class: "quiet" }, request.pending === false ? " (read: it holds for the next decision)" : " (not read yet)")))),
   );
 }
 

@@ -8,9 +8,9 @@ import { band, line, marks, rule, strokes } from "./shapes.js";
 import { role } from "./words.js";
 
 const DOTS = 160;
-const UNDONE = { key: "undone", label: "undone by rollback", shape: "dot", look: "hollow", fixed: true };
+const UNDONE = { key: "undone", label: "undone", shape: "dot", look: "hollow", fixed: true };
 const SELECTED = { key: "selected", label: "selected", shape: "star", look: "selected", fixed: true };
-const BEST = { key: "best", label: "best so far", shape: "diamond", look: "best", fixed: true };
+const BEST = { key: "best", label: "best", shape: "diamond", look: "best", fixed: true };
 
 function layersOf(key, style, series) {
   return [
@@ -71,6 +71,8 @@ export function scoreModel(run, metric, kept) {
     return interval && Number.isFinite(before) ? [state.id, before + interval[0], before + interval[1]] : null;
   };
   const bands = run.states.filter((s) => kept.has(s.id)).map(around).filter(Boolean);
+  const start = byId.get(0)?.scores?.[metric];
+  if (bands[0]?.[0] === 1 && Number.isFinite(start)) bands.unshift([0, start, start]);
   const whiskers = run.states.filter((s) => !kept.has(s.id)).map(around).filter(Boolean).map(([x, a, b]) => [x, a, x, b]);
   const limits = limitsOf(run, metric);
   const top = best(run.states, metric, facts.direction);
@@ -81,7 +83,7 @@ export function scoreModel(run, metric, kept) {
     note: [direction(facts.direction), role(facts.role), ...limits.map((l) => l.words)].filter(Boolean).join(" \u00b7 "),
     xs: idsOf(run),
     legend: [
-      ...(bands.length ? [{ key: "noise", label: "95 % noise of the change", area: true, style: "score" }] : []),
+      ...(bands.length ? [{ key: "noise", label: "95 % noise", area: true, style: "score" }] : []),
       ...(limits.some((l) => l.at !== null) ? [{ key: "limit", label: "limit", look: "limit" }] : []),
       ...(series.points.undone.length ? [UNDONE] : []),
       ...(facts.direction ? [BEST] : []),

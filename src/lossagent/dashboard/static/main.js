@@ -74,6 +74,18 @@ function mount() {
   window.scrollTo(0, 0);
 }
 
+/** After a log-in: back to the page that was left for it. */
+function comeBack() {
+  try {
+    const kept = sessionStorage.getItem("lossagent.after");
+    sessionStorage.removeItem("lossagent.after");
+    if (kept && !location.hash) location.replace(kept);
+  } catch {
+    // Nothing was kept.
+  }
+}
+
+comeBack();
 frame();
 fill(main, trouble, holder);
 document.querySelector(".skip").addEventListener("click", (event) => {

@@ -20,7 +20,7 @@ export function overview(root) {
   const banners = el("div", { class: "banners" });
   const facts = el("div", { class: "facts" });
   const scores = el("div", { class: "charts" });
-  const inner = el("div", { class: "charts" });
+  const inner = el("div", { class: "charts three" });
   const tree = el("div", { class: "charts one" });
   const table = el("div");
   const switcher = el("div", { class: "switch", role: "group", "aria-label": "How weights are shown" });

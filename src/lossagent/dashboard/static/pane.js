@@ -44,7 +44,7 @@ export function makePane(view, label) {
 
   function loaded(image) {
     pane.shape = image.naturalWidth / image.naturalHeight;
-    pane.onShape?.(pane.shape);
+    pane.onShape?.(pane.shape, pane);
     place();
   }
 

@@ -5,6 +5,7 @@ import { el, fill, say } from "./dom.js";
 import { plural } from "./format.js";
 import { makeOutbox } from "./outbox.js";
 import { recall, remember } from "./person.js";
+import { header } from "./shell.js";
 import { makeTaskView } from "./task.js";
 
 const AGAIN = 5000;
@@ -17,6 +18,7 @@ export function rate(root, run, onError) {
   const page = { queue: [], done: 0, task: null, rater: recall(), stopped: false, timer: 0 };
   const outbox = makeOutbox(run, { onUndo: bringBack, onChange: tell, onTrouble: refused });
 
+  name();
   if (page.rater) begin();
   else askName();
 
@@ -61,6 +63,12 @@ export function rate(root, run, onError) {
       onError(error);
       page.timer = setTimeout(load, AGAIN);
     }
+  }
+
+  // The list of runs gives the name; the run itself, with scores and weights, is not fetched here.
+  async function name() {
+    const found = (await get(path("runs")).catch(() => [])).find((one) => one.id === run);
+    if (found && !page.stopped) header({ id: run, name: found.name, status: found.status }, "rate");
   }
 
   function leaveTask() {

@@ -57,7 +57,7 @@ function table(rows) {
   )));
 }
 
-const done = (run) => Math.max(0, (run.scored ?? 0) - 1);
+const done = (run) => run.scored ?? 0;
 
 function stages(run) {
   return run.stages ? `${done(run)} of ${run.stages} stages` : plural(done(run), "stage");

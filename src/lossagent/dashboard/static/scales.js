@@ -29,7 +29,7 @@ export function roundSteps(low, high, room, smallest = 0) {
   if (!(high > low)) return [low];
   const rough = (high - low) / Math.max(1, room);
   const power = 10 ** Math.floor(Math.log10(rough));
-  const factor = [1, 2, 5, 10].find((step) => step * power >= rough * 0.999) ?? 10;
+  const factor = [1, 2, 5, 10].find((step) => step * power >= rough * 0.7) ?? 10;
   const step = Math.max(smallest, factor * power);
   const ticks = [];
   for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i += 1) ticks.push(Number((i * step).toPrecision(12)));
@@ -42,7 +42,8 @@ function logSteps(low, high, room) {
   const decades = to - from;
   if (Math.log10(high / low) < 0.7) return roundSteps(low, high, room).filter((tick) => tick > 0);
   const every = Math.max(1, Math.ceil(decades / Math.max(1, room)));
-  const within = decades * 3 <= room * 1.5 ? [1, 2, 5] : [1];
+  const span = Math.log10(high / low);
+  const within = span * 3 <= room * 1.8 ? [1, 2, 5] : span * 2 <= room * 1.5 ? [1, 3] : [1];
   const ticks = [];
   for (let power = from; power <= to; power += every) {
     for (const factor of within) ticks.push(Number((factor * 10 ** power).toPrecision(12)));

@@ -1,6 +1,6 @@
 // The frame around every page: name, status, tabs, colour scheme, lost connection.
 
-import { onConnection } from "./api.js";
+import { logOut, onConnection, session } from "./api.js";
 import { el, fill } from "./dom.js";
 import { link } from "./routes.js";
 import { status } from "./words.js";
@@ -16,7 +16,9 @@ let shown = "";
 /** Builds the frame once. */
 export function frame() {
   const scheme = el("button", { type: "button", class: "icon", onclick: () => colour((SCHEMES.indexOf(chosen()) + 1) % SCHEMES.length) });
-  fill(top, el("a", { class: "home", href: "#/" }, "lossagent"), parts.name, parts.tabs, scheme);
+  const out = el("button", { type: "button", class: "small", hidden: true, onclick: logOut }, "Log out");
+  fill(top, el("a", { class: "home", href: "#/" }, "lossagent"), parts.name, parts.tabs, scheme, out);
+  session().then((found) => { out.hidden = !found.password; }, () => {});
   colour(SCHEMES.indexOf(chosen()));
   const lost = document.getElementById("connection");
   onConnection((isLost) => {
@@ -55,8 +57,9 @@ export function header(run, page) {
   if (signature === shown) return;
   shown = signature;
   parts.tabs.hidden = !run;
+  top.dataset.page = page ?? "";
   document.title = run ? `${run.name ?? run.id} \u2013 lossagent` : "lossagent";
-  fill(parts.name, run ? [run.name ?? run.id, run.status ? el("span", { class: `chip ${run.status}` }, status(run.status)) : null] : []);
+  fill(parts.name, run ? [el("a", { href: link(run.id) }, run.name ?? run.id), run.status ? el("span", { class: `chip ${run.status}` }, status(run.status)) : null] : []);
   if (!run) return fill(parts.tabs);
   return fill(parts.tabs, TABS.map(([key, path, label]) => el(
     "a", { href: link(run.id, path), "aria-current": page === key ? "page" : null }, label,

@@ -31,7 +31,7 @@ function row(run, state, kept, metrics) {
     "tr", { class: word === "undone" ? "faded" : "" },
     el("th", { scope: "row" }, el("a", { href: link(run.id, `state/${state.id}`) }, `S${state.id}`)),
     el("td", { class: "number" }, state.parent === null ? "\u2013" : `S${state.parent}`),
-    el("td", {}, state.author ?? "\u2013"),
+    el("td", { class: "number" }, state.author ?? "\u2013"),
     el("td", { class: "weights" }, weightsLine(state.weights, run.losses)),
     metrics.map((metric) => el("td", { class: "number", title: state.problems?.[metric] }, number(state.scores?.[metric]))),
     el("td", {}, [word, ...(state.adjusted_by ?? []).map(adjustment)].filter(Boolean).join("; ")),

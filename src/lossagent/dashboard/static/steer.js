@@ -36,6 +36,8 @@ export function steering(root, refresh) {
     el("section", {}, el("h2", {}, "The run"), control),
     weights, body,
   );
+  const over = el("p", { class: "quiet", hidden: true }, "This run is not at work: requests stay in its mailbox until it is resumed.");
+  control.after(over);
   const buttons = CONTROLS.map(([kind, label, words, possible]) => {
     const button = el("button", { type: "button", title: words, "data-control": kind, onclick: () => ask(label, el("p", {}, words), { kind }, label) }, label);
     control.append(button);
@@ -67,6 +69,7 @@ export function steering(root, refresh) {
   function update(now) {
     run = now;
     showBanners((key, data, render) => (key === "warnings" ? null : parts.banners(key, data, render)), run);
+    over.hidden = !["finished", "stopped"].includes(run.status);
     for (const { button, possible } of buttons) button.disabled = !possible(run);
     const signature = JSON.stringify([run.losses, run.bounds]);
     if (signature !== formOf) {

@@ -4,7 +4,7 @@ import { path } from "./api.js";
 import { el, fill } from "./dom.js";
 import { makeViewer } from "./viewer.js";
 import { makePane } from "./pane.js";
-import { makeView } from "./view.js";
+import { covering, makeView } from "./view.js";
 
 const VERDICTS = [["left", "Left better", "1"], ["tie", "Tie", "2"], ["right", "Right better", "3"]];
 const MARKS = ["bad", "poor", "fair", "good", "excellent"];
@@ -100,6 +100,16 @@ function pairOf(run, task) {
   const other = el("button", { type: "button", class: "small", hidden: true, onclick: () => viewer.flip() }, "Show the other");
   const zoom = zoomer(viewer.view);
   let single = false;
+  let covered = false;
+
+  // Side by side on a phone the panes are tall and narrow: begin a little closer.
+  viewer.node.addEventListener("shape", () => {
+    const [pane] = viewer.panes();
+    if (covered || single || !pane) return;
+    const { clientWidth: width, clientHeight: height } = pane.node;
+    if (height > width * 1.2) viewer.view.set(Math.min(1.6, covering(width, height, pane.shape)), 0.5, 0.5);
+    covered = true;
+  });
 
   function flip(fromButton = false) {
     if (single && !fromButton) return viewer.flip();

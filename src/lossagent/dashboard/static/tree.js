@@ -55,7 +55,7 @@ export function treeModel(run, kept, metric) {
     xs: run.states.map((state) => state.id),
     legend: [
       { key: "way", label: "way to the head", shape: "dot", look: "way", fixed: true },
-      ...(undone.length ? [{ key: "undone", label: "undone by rollback", shape: "dot", look: "hollow way", fixed: true }] : []),
+      ...(undone.length ? [{ key: "undone", label: "undone", shape: "dot", look: "hollow way", fixed: true }] : []),
       { key: "head", label: "head", shape: "diamond", look: "best", fixed: true },
       ...(byId.has(run.selected) ? [{ key: "selected", label: "selected", shape: "star", look: "selected", fixed: true }] : []),
     ],

@@ -32,6 +32,12 @@ export function fitted(paneWidth, paneHeight, shape) {
   return { width, height: width / shape };
 }
 
+/** The scale at which a picture covers a pane, so that a tall narrow pane is not mostly empty. */
+export function covering(paneWidth, paneHeight, shape) {
+  const fit = fitted(paneWidth, paneHeight, shape);
+  return Math.max(paneWidth / fit.width, paneHeight / fit.height);
+}
+
 /** The middle, held so that no more empty margin is seen than there must be. */
 export function held(view, paneWidth, paneHeight, fit) {
   const hold = (centre, pane, size) => {

@@ -30,6 +30,7 @@ export function makeViewer() {
 
   return {
     node, view, show, mode,
+    panes: () => layout?.panes ?? [],
     flip: () => layout?.flip?.(),
     destroy: () => layout?.destroy(),
   };
@@ -43,6 +44,7 @@ function frame(pane, caption) {
 function shaped(node, panes) {
   for (const pane of panes) {
     pane.onShape = (shape) => {
+      node.dispatchEvent(new CustomEvent("shape"));
       node.style.setProperty("--shape", String(Math.min(3, Math.max(0.5, shape))));
     };
   }
@@ -54,6 +56,7 @@ function side(node, view) {
   shaped(node, panes);
   fill(node, panes.map((pane, i) => frame(pane, captions[i])));
   return {
+    panes,
     show: (...pictures) => pictures.forEach((picture, i) => {
       panes[i].show([picture]);
       say(captions[i], picture.label);

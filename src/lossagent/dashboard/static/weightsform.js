@@ -74,6 +74,7 @@ function makeRow(name, losses, onChange) {
   const range = el("input", { type: "range", id: slider, min: 0, max: STEPS, step: 1, "aria-label": `${name}, logarithmic slider` });
   const input = el("input", { type: "number", id: field, min: 0, step: "any", inputmode: "decimal", "data-weight": name });
   const check = el("input", { type: "checkbox", id: on });
+  const ends = [el("span", { class: "quiet end" }), el("span", { class: "quiet end" })];
   const hint = el("p", { class: "quiet hint" });
   const meter = el("span", { class: `meter ${look(losses, name)}` });
   const part = el("span", { class: "quiet" });
@@ -82,7 +83,7 @@ function makeRow(name, losses, onChange) {
   const node = el(
     "fieldset", { class: "weight" },
     el("legend", {}, el("span", { class: `swatch ${look(losses, name)}` }), name),
-    el("div", { class: "group" }, check, el("label", { for: on }, "on"), range, el("label", { for: field, class: "unseen" }, `weight of ${name}`), input),
+    el("div", { class: "group" }, check, el("label", { for: on }, "on"), ends[0], range, ends[1], el("label", { for: field, class: "unseen" }, `weight of ${name}`), input),
     hint, el("p", { class: "hint" }, meter, part), trouble,
   );
 
@@ -108,6 +109,7 @@ function makeRow(name, losses, onChange) {
     check.disabled = limits.frozen || !limits.switchable;
     range.setAttribute("aria-valuetext", input.value);
     fill(hint, limits.words);
+    ends.forEach((end, i) => say(end, limits.frozen ? "" : number(i ? limits.high : limits.low, 2)));
     if (keep) return;
     check.checked = current > 0;
     input.value = current > 0 ? String(Number(current.toPrecision(4))) : String(Number(limits.start.toPrecision(3)));

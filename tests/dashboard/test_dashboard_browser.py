@@ -1,0 +1,410 @@
+"""The pages of the dashboard in a real browser, before the real server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("starlette", reason="the dashboard's packages are not installed")
+
+import served_run
+from browsing import PHONE, Watch, first_letter, headless, letters_in
+from served_run import make, names, pairs, stage, write
+
+from lossagent.dashboard.serving import background
+from lossagent.events import Asked
+from lossagent.judgements import Task
+
+STATES = 4
+ATTACK = "</script><script>window.pwned=1</script><img src=x onerror='window.pwned=2'>\u202e\" onclick=\"window.pwned=3"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with headless() as found:
+        yield found
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return make(tmp_path / "run", states=STATES)
+
+
+@pytest.fixture
+def site(run: Path) -> Iterator[str]:
+    with background(run) as address:
+        yield address
+
+
+@pytest.fixture
+def open_page(browser: Any, site: str) -> Iterator[Any]:
+    """Opens a page of the run; whatever it complained of fails the test."""
+    contexts: list[Any] = []
+    watches: list[Watch] = []
+
+    def open_it(fragment: str = "", *, rater: str | None = "Ada", wait: str | None = None, **settings: Any) -> Any:
+        context = browser.new_context(**settings)
+        contexts.append(context)
+        if rater is not None:
+            context.add_init_script(f"localStorage.setItem('lossagent.name', {json.dumps(rater)})")
+        page = context.new_page()
+        page.set_default_timeout(8000)
+        page.watch = Watch(page)
+        watches.append(page.watch)
+        run_id = context.request.get(f"{site}api/runs").json()[0]["id"]
+        page.goto(f"{site}#/run/{run_id}{fragment}")
+        if wait:
+            page.wait_for_selector(wait)
+        return page
+
+    yield open_it
+    for context in contexts:
+        context.close()
+    for watch in watches:
+        assert watch.complaints == []
+        assert all(address.startswith(site) for address in watch.addresses)
+
+
+def layer(chart: str, name: str) -> str:
+    return f'[data-chart="{chart}"] [data-layer="{name}"]'
+
+
+def count_of(page: Any, chart: str, name: str) -> int:
+    return int(page.locator(layer(chart, name)).get_attribute("data-points"))
+
+
+def vertices(page: Any, chart: str, name: str) -> int:
+    return page.locator(layer(chart, name)).get_attribute("d").count(",")
+
+
+def test_curves_have_a_point_a_state(open_page: Any) -> None:
+    page = open_page(wait=layer("score:niqe", "score:line"))
+    for metric in ("niqe", "psnr", "lattice"):
+        assert count_of(page, f"score:{metric}", "score:line") == STATES
+        assert vertices(page, f"score:{metric}", "score:line") == STATES
+    assert count_of(page, "weights", "perceptual:line") == STATES - 1
+    assert count_of(page, "weights", "gan:line") == 0  # It is off: no weight to draw.
+    assert count_of(page, "raw", "gan:line") == STATES
+    assert count_of(page, "shares", "l1:area") == STATES
+    assert count_of(page, "tree", "way") == STATES
+    niqe = page.locator('[data-chart="score:niqe"]')
+    assert "lower is better" in niqe.inner_text()
+    assert "target" in niqe.inner_text()
+    psnr = page.locator('[data-chart="score:psnr"]').inner_text()
+    assert "constraint" in psnr
+    assert "at least the start −0.3" in psnr
+    assert page.locator(layer("score:psnr", "limit:0")).get_attribute("d")
+    page.get_by_role("button", name="as they are").click()
+    assert count_of(page, "weights", "l1:line") == STATES - 1
+
+
+def test_an_undone_stage_is_drawn_apart(open_page: Any, run: Path) -> None:
+    write(run, stage(4, 9, parent=1))
+    page = open_page(wait=layer("score:niqe", "score:line"))
+    assert count_of(page, "score:niqe", "score:line") == 3  # S_0, S_1, S_4
+    assert count_of(page, "score:niqe", "score:undone") == 2
+    assert count_of(page, "tree", "undone") == 2
+    assert "undone" in page.locator("tr", has_text="S3").last.inner_text()
+
+
+def test_new_events_are_drawn_without_a_reload(open_page: Any, run: Path) -> None:
+    page = open_page(wait=layer("score:niqe", "score:line"))
+    page.locator(".warnings summary").click()
+    page.evaluate("path => { window.kept = document.querySelector(path); }", layer("score:niqe", "score:line"))
+    plot = page.locator('[data-chart="score:niqe"] svg.plot')
+    box = plot.bounding_box()
+    plot.click(position={"x": box["width"] - 12, "y": 60})
+    assert "State 3" in page.locator('[data-chart="score:niqe"] .tooltip').inner_text()
+    write(run, stage(STATES, 9))
+    page.wait_for_function("path => document.querySelector(path).dataset.points === '5'", arg=layer("score:niqe", "score:line"))
+    assert page.evaluate("path => document.querySelector(path) === window.kept", layer("score:niqe", "score:line"))
+    assert page.locator(".warnings").get_attribute("open") is not None
+    assert "State 3" in page.locator('[data-chart="score:niqe"] .tooltip.pinned').inner_text()
+    assert page.get_by_role("link", name="S4", exact=True).count() == 1
+
+
+def test_a_chart_is_read_zoomed_and_thinned_out_with_keys(open_page: Any) -> None:
+    page = open_page(wait=layer("weights", "perceptual:line"))
+    plot = page.locator('[data-chart="score:niqe"] svg.plot')
+    plot.focus()
+    plot.press("Home")
+    tip = page.locator('[data-chart="score:niqe"] .tooltip')
+    assert "State 0" in tip.inner_text()
+    plot.press("ArrowRight")
+    assert "State 1" in tip.inner_text()
+    plot.press("+")
+    reset = page.locator('[data-chart="weights"]').get_by_role("button", name="Whole run")
+    assert reset.is_visible()
+    plot.press("0")
+    assert reset.is_hidden()
+    button = page.locator('[data-chart="weights"]').get_by_role("button", name="perceptual")
+    button.click()
+    assert button.get_attribute("aria-pressed") == "false"
+    assert page.locator(layer("weights", "perceptual:line")).count() == 0
+    button.click()
+    assert page.locator(layer("weights", "perceptual:line")).count() == 1
+    plot.focus()
+    plot.press("End")
+    plot.press("Enter")
+    page.wait_for_selector("h1:has-text('State 3')")
+
+
+def test_a_thousand_states_stay_small(open_page: Any) -> None:
+    page = open_page(wait=layer("score:niqe", "score:line"))
+    whole = page.evaluate("fetch(location.hash.replace('#', '/api')).then(answer => answer.json())")
+    last = whole["states"][-1]
+    whole["states"] = [{**last, "id": i, "parent": i - 1 if i else None, "name": f"state-{i:04d}"} for i in range(1000)]
+    whole["head"] = 999
+    page.route("**/api/run/*", lambda route: route.fulfill(json=whole))
+    page.reload()
+    page.wait_for_function("path => document.querySelector(path)?.dataset.points === '1000'", arg=layer("score:niqe", "score:line"))
+    assert page.evaluate("document.querySelectorAll('*').length") < 3000
+    spent = page.evaluate(
+        """async () => {
+        const plot = document.querySelector('[data-chart="score:niqe"] svg.plot');
+        const box = plot.getBoundingClientRect();
+        const start = performance.now();
+        for (let i = 0; i < 100; i += 1) {
+          plot.dispatchEvent(new PointerEvent('pointermove', {clientX: box.left + 60 + 3 * i, clientY: box.top + 50}));
+        }
+        return performance.now() - start;
+        }"""
+    )
+    assert spent < 2000  # 100 moves over nine charts: 20 ms each on a slow machine.
+
+
+def transforms(page: Any) -> list[str]:
+    return page.eval_on_selector_all(".sheet", "sheets => sheets.map(sheet => [sheet.style.width, sheet.style.transform].join())")
+
+
+def test_two_pictures_zoom_and_pan_together(open_page: Any) -> None:
+    page = open_page("/compare", wait=".pane img")
+    page.wait_for_function("[...document.querySelectorAll('.pane img')].every(image => image.naturalWidth > 0)")
+    sources = page.eval_on_selector_all(".pane img", "images => images.map(image => decodeURIComponent(image.src))")
+    assert sources[0].endswith(f"/image/state-0000/{names(1)[0]}.png")
+    assert sources[1].endswith(f"/image/state-0003/{names(1)[0]}.png")
+    before = transforms(page)
+    page.locator(".pane").first.hover(position={"x": 60, "y": 60})
+    page.mouse.wheel(0, -300)
+    zoomed = transforms(page)
+    assert zoomed[0] == zoomed[1] != before[0]
+    page.mouse.down()
+    page.mouse.move(300, 400)
+    page.mouse.up()
+    panned = transforms(page)
+    assert panned[0] == panned[1] != zoomed[0]
+    page.locator(".pane").first.dblclick()
+    assert transforms(page) == before
+    page.locator(".pane").last.press("+")
+    assert transforms(page)[0] == transforms(page)[1] != before[0]
+
+
+def test_the_slider_moves_by_hand_and_by_key(open_page: Any) -> None:
+    page = open_page("/compare?mode=slider", wait=".handle")
+    handle = page.get_by_role("slider")
+    assert handle.get_attribute("aria-valuenow") == "50"
+    cut = "document.querySelector('.sheet img').style.clipPath"
+    assert "inset(0px 5" in page.evaluate(cut) or "inset(0px 49.9" in page.evaluate(cut)
+    box = page.locator(".pane").bounding_box()
+    handle.hover()
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 40)
+    page.mouse.up()
+    assert handle.get_attribute("aria-valuenow") == "25"
+    assert "75%" in page.evaluate(cut)
+    handle.press("ArrowRight")
+    assert handle.get_attribute("aria-valuenow") == "27"
+    handle.press("End")
+    assert handle.get_attribute("aria-valuenow") == "100"
+
+
+def test_flicker_changes_the_picture_with_the_space_bar(open_page: Any) -> None:
+    page = open_page("/compare?mode=flicker&left=input&right=reference", wait=".pane img")
+    assert page.locator(".framed figcaption").inner_text() == "input"
+    page.locator("h1").click()
+    page.keyboard.press(" ")
+    assert page.locator(".framed figcaption").inner_text() == "reference"
+    assert page.evaluate("getComputedStyle(document.querySelector('.sheet img')).visibility") == "hidden"
+    page.keyboard.press(" ")
+    assert page.locator(".framed figcaption").inner_text() == "input"
+
+
+def test_ratings_by_click_and_by_key_post_what_was_said(open_page: Any, run: Path) -> None:
+    write(run, [pairs(3, 4)])
+    page = open_page("/rate", rater=None)
+    page.get_by_label("Your name").fill("Bob <b>")
+    page.get_by_role("button", name="Begin").click()
+    page.wait_for_selector(".answers")
+    assert page.locator(".progress").inner_text() == "1 of 4"
+    page.get_by_role("button", name="Left better").click()
+    page.wait_for_function("document.querySelector('.progress').textContent === '2 of 4'")
+    page.keyboard.press(" ")
+    page.wait_for_function("document.querySelector('.progress').textContent === '3 of 4'")
+    page.get_by_text("Add a comment").click()
+    page.get_by_label("Comment").fill("1 3 sharper hair")
+    page.get_by_label("Comment").press("Escape")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("1")
+    page.get_by_text("Thank you, the run goes on").wait_for()
+    found = {letter["task"]: letter for letter in first_letter(run, page, 4)}
+    assert [found[f"secret-3-{i}"]["verdict"] for i in range(4)] == ["left", "tie", "right", "left"]
+    assert {letter["rater"] for letter in found.values()} == {"Bob <b>"}
+    assert found["secret-3-2"]["comment"] == "1 3 sharper hair"
+    assert page.evaluate("localStorage.getItem('lossagent.name')") == "Bob <b>"
+
+
+def test_an_answer_can_be_taken_back_before_it_is_sent(open_page: Any, run: Path) -> None:
+    write(run, [pairs(3, 2)])
+    page = open_page("/rate", wait=".answers")
+    page.keyboard.press("3")
+    page.wait_for_function("document.querySelector('.progress').textContent === '2 of 2'")
+    page.keyboard.press("u")
+    page.wait_for_function("document.querySelector('.progress').textContent === '1 of 2'")
+    page.wait_for_timeout(3300)
+    assert letters_in(run) == []
+    page.keyboard.press("1")
+    assert first_letter(run, page)[0]["verdict"] == "left"
+
+
+def test_nothing_tells_which_side_is_which(open_page: Any, run: Path) -> None:
+    write(run, [pairs(3, 2)])
+    page = open_page("/rate", wait=".pane img")
+    page.wait_for_function("[...document.querySelectorAll('.pane img')].every(image => image.naturalWidth > 0)")
+    told = [page.content(), page.title(), *page.watch.addresses]
+    assert not [text for text in told if "state-0" in text or "secret" in text]
+    assert not [a for a in page.watch.addresses if "/decision/" in a or a.endswith("/changes")]
+
+
+def test_marks_and_words_are_sent(open_page: Any, run: Path) -> None:
+    kinds = ("rating", "comment")
+    tasks = tuple(Task(id=kind, kind=kind, image=names(1)[0], left="state-0003") for kind in kinds)
+    write(run, [Asked(state=3, tasks=tasks)])
+    page = open_page("/rate", wait=".answers.rating")
+    page.get_by_role("button", name="4 good").click()
+    page.get_by_label("Your words").fill("waxy")
+    page.get_by_role("button", name="Send").click()
+    found = {letter["task"]: letter for letter in first_letter(run, page, 2)}
+    assert found["rating"]["rating"] == 4
+    assert found["comment"]["comment"] == "waxy"
+
+
+def test_weights_are_set_by_hand_after_a_confirm_step(open_page: Any, run: Path) -> None:
+    page = open_page("/steer", wait='[data-weight="perceptual"]')
+    send = page.locator('[data-control="weights"]')
+    assert send.is_disabled()
+    field = page.locator('[data-weight="perceptual"]')
+    assert field.input_value() == "0.3"
+    field.fill("40")
+    assert "outside the bounds" in page.locator(".weightsform").inner_text()
+    assert send.is_disabled()
+    field.fill("0.45")
+    send.click()
+    page.get_by_role("button", name="Cancel").click()
+    assert letters_in(run) == []
+    send.click()
+    assert "0.45" in page.locator("dialog").inner_text()
+    page.locator("[data-confirm]").click()
+    letter = first_letter(run, page)[0]
+    assert letter["kind"] == "weights"
+    assert letter["author"] == "Ada"
+    assert letter["weights"] == {"l1": 1.0, "perceptual": 0.45, "gan": 0.0}
+    page.locator('[data-banner="requests"]').get_by_text("weights").wait_for()
+    assert "not read yet" in page.locator('[data-banner="requests"]').inner_text()
+
+
+def test_pause_and_undo_are_asked_for(open_page: Any, run: Path) -> None:
+    page = open_page("/steer", wait='[data-control="pause"]')
+    page.locator('[data-control="pause"]').click()
+    page.locator("[data-confirm]").click()
+    first_letter(run, page)
+    page.get_by_label("S1").check()
+    page.get_by_role("button", name="Undo to state 1").click()
+    page.locator("[data-confirm]").click()
+    found = {letter["kind"]: letter for letter in first_letter(run, page, 2)}
+    assert found["pause"]["author"] == "Ada"
+    assert found["undo"]["state"] == 1
+
+
+def test_two_scores_against_each_other(open_page: Any) -> None:
+    page = open_page("/pareto?x=psnr&y=niqe", wait=layer("pareto", "front"))
+    page.wait_for_function("path => document.querySelector(path).dataset.points !== undefined", arg=layer("pareto", "front"))
+    assert count_of(page, "pareto", "front") + count_of(page, "pareto", "behind") == STATES
+    page.locator("svg.plot").focus()
+    page.keyboard.press("ArrowRight")
+    assert "psnr" in page.locator(".tooltip").inner_text()
+
+
+def test_a_decision_is_shown_with_its_prompt_and_answer(open_page: Any) -> None:
+    page = open_page("/state/2", wait=".exchange")
+    assert "moved into the bounds" in page.inner_text("main")
+    assert "saw 2 comparisons" in page.inner_text("main")
+    page.locator(".exchange > summary").click()
+    assert served_run.HOSTILE.split("\u202e")[0].strip() in page.locator("pre.raw").inner_text()
+    page.locator(".message > summary").first.click()
+    assert page.locator(".message pre").first.is_visible()
+    assert page.locator('[data-part="whatif"] tbody tr').count() > 2
+    page.wait_for_selector(layer("stage", "l1:line"))
+
+
+class TestHostileText:
+    @pytest.fixture
+    def run(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        monkeypatch.setattr(served_run, "HOSTILE", ATTACK)
+        monkeypatch.setitem(served_run.SETTINGS, "name", ATTACK)
+        made = make(tmp_path / "run", states=STATES)
+        write(made, [pairs(3, 1)])
+        letter = {"kind": "pause", "author": ATTACK[:80]}
+        (made / "mailbox" / "a.json").write_text(json.dumps(letter))
+        return made
+
+    @pytest.mark.parametrize("fragment", ["", "/state/2", "/compare", "/pareto", "/rate", "/steer"])
+    def test_it_is_text_and_runs_nothing(self, open_page: Any, fragment: str) -> None:
+        page = open_page(fragment, wait="main h1, main h2")
+        page.wait_for_timeout(300)
+        for details in page.locator("details").all():
+            details.evaluate("node => { node.open = true; }")
+        assert page.evaluate("window.pwned") is None
+        assert page.locator("script").count() == 1
+        assert page.locator("[onclick], [onerror], main script, img[src='x']").count() == 0
+        if fragment == "/state/2":
+            assert page.locator("blockquote", has_text="onerror").count() >= 2
+
+    def test_it_is_text_in_the_list_of_runs(self, open_page: Any, site: str) -> None:
+        page = open_page(wait="h2")
+        page.goto(f"{site}#/")
+        page.wait_for_selector(".card")
+        assert "window.pwned=1" in page.locator(".card").inner_text()
+        assert page.evaluate("window.pwned") is None
+
+
+@pytest.mark.parametrize("fragment", ["", "/state/2", "/compare", "/pareto", "/rate", "/steer"])
+def test_a_phone_shows_every_page_without_scrolling_sideways(open_page: Any, run: Path, fragment: str) -> None:
+    write(run, [pairs(3, 2)])
+    page = open_page(fragment, wait="main h1, main h2", **PHONE)
+    page.wait_for_timeout(300)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    if fragment == "/rate":
+        low = page.locator(".answers button").evaluate_all("all => all.map(b => b.getBoundingClientRect()).map(b => [b.bottom, b.height])")
+        assert all(bottom <= 844 and height >= 60 for bottom, height in low)
+
+
+def test_a_lost_connection_is_said_and_found_again(open_page: Any) -> None:
+    page = open_page(wait=layer("score:niqe", "score:line"))
+    page.route("**/changes*", lambda route: route.abort())
+    page.get_by_text("No connection to the dashboard").wait_for()
+    page.unroute("**/changes*")
+    page.wait_for_selector("#connection", state="hidden")
+    page.watch.complaints = [c for c in page.watch.complaints if "ERR_FAILED" not in c]
+
+
+def test_errors_of_the_server_are_said_in_words(open_page: Any) -> None:
+    page = open_page("/steer", wait='[data-control="pause"]')
+    page.route("**/letters", lambda route: route.fulfill(status=400, json={"error": "the letter has no stamp."}))
+    page.locator('[data-control="pause"]').click()
+    page.locator("[data-confirm]").click()
+    page.get_by_text("Not sent: the letter has no stamp.").wait_for()
+    page.watch.complaints.clear()

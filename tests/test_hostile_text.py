@@ -1,0 +1,381 @@
+"""Foreign words everywhere: whatever they say, weights keep their bounds, records their lines and pages their elements.
+
+The corpus (:mod:`hostile`) stands as author, remark, comment, image name and wish, and as the model's own answer.
+"""
+
+from __future__ import annotations
+
+import html.parser
+import json
+import math
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+import yaml
+
+from agents.kit import GOAL, IMAGES, NIQE, grow, niqe, seen, weights
+from hostile import CHARACTERS, HALVES, NEVER, PAGES, TEXTS
+from lossagent.agents import LLM, Agent, Fixed, LLMOptions, Random, Rollback, View
+from lossagent.agents.llm.history import AS_DATA
+from lossagent.chat import Scripted, quote
+from lossagent.chat.server import LARGEST
+from lossagent.events import EVENTS, AnyEvent, Commented, Decided, Scored, Warned
+from lossagent.feedback import Feedback, Remark
+from lossagent.goal import Goal
+from lossagent.letters import LETTERS
+from lossagent.mailbox import Mailbox
+from lossagent.objectives.questions import asked, remark_of
+from lossagent.records import Exchange, Message
+from lossagent.report import write_report
+from lossagent.runs import MemoryLog, RunFolder, read_events, read_exchanges, read_trajectory
+from lossagent.steering import Steering, Surroundings
+from lossagent.trajectory import Trajectory
+from lossagent.weights import Bounds, Weights
+from report.make_run import make_run
+
+INITIAL = weights(1.0, 0.1, 0.01)
+BOUNDS = Bounds(trust=2.0, frozen=frozenset({"l1"}))
+FORMATS = ("pattern", "json", "moves")
+TOKEN = re.compile(r"<|>|`|\[/?[A-Z_]{3,}\]|\[gMASK\]")
+ALL = TEXTS | HALVES
+names = pytest.mark.parametrize("text", ALL.values(), ids=[name.replace(" ", "-") for name in ALL])
+written = pytest.mark.parametrize("text", TEXTS.values(), ids=[name.replace(" ", "-") for name in TEXTS])
+
+
+def test_the_corpus_is_wide() -> None:
+    assert len(ALL) >= 40
+    assert len(set(ALL.values())) == len(ALL)
+
+
+# -- prompts ------------------------------------------------------------------------------------------------
+
+
+def told(text: str, goal: Goal, scored: bool = True) -> View:
+    """Three states with the text as author, remark, comment, image name and wish."""
+    images = (text, *IMAGES[1:]) if scored else ()
+    remarks = (
+        Remark(author=text, text=text),
+        Remark(author="anna", text=text, image=text),
+        Remark(author=text, text="plain", image=IMAGES[2]),
+    )
+    feedback = niqe(5.0, images).model_copy(update={"remarks": remarks}) if scored else Feedback(remarks=remarks)
+    stages = [(i, weights(1.0, 0.1 * (i + 1), 0.01), feedback) for i in range(3)]
+    view = seen(grow(stages, start=feedback), BOUNDS, goal)
+    return view
+
+
+def bare(prompt: str) -> str:
+    """A prompt without what stands between double quotes."""
+    return re.sub(r'"[^"]*"', '""', prompt)
+
+
+@names
+def test_foreign_words_stay_between_their_quotation_marks(text: str) -> None:
+    with_wish = {"wish": text or "none"}
+    goals = (GOAL.model_copy(update=with_wish), Goal(wish=text or "none"))
+    harmless = "soft hair" if quote(text) else ""  # words that vanish are not shown, as none are
+    for goal, plain in zip(goals, (GOAL.model_copy(update={"wish": "a"}), Goal(wish="a")), strict=True):
+        for options in (LLMOptions(), LLMOptions(query="per_image", answer="pattern")):
+            image = None if options.query == "pooled" else text
+            compared = None if options.query == "pooled" else harmless
+            agent = LLM(Scripted([]), options)
+            for short in (False, True):
+                sent = agent.prompts(told(text, goal), image, short)
+                benign = agent.prompts(told(harmless, plain), compared, short)
+                for one, other in zip(sent, benign, strict=True):
+                    assert bare(one.content) == bare(other.content)
+                    assert not TOKEN.search(re.sub(r'"thoughts".*', "", one.content))
+                    assert not any(unicodedata.category(c)[0] == "C" for c in one.content if c != "\n")
+                assert AS_DATA in sent[1].content
+
+
+@names
+def test_reviewers_are_asked_in_one_paragraph_whatever_the_wish(text: str) -> None:
+    question = asked("single", None, text or "none")
+    assert "\n" not in question
+    assert not TOKEN.search(question)
+    assert question.count('"') == 2
+    remark = remark_of(text, 600)
+    assert len(remark) <= 600
+    assert not any(unicodedata.category(c)[0] == "C" for c in remark)
+
+
+# -- agents -------------------------------------------------------------------------------------------------
+
+
+def answers(text: str) -> list[str]:
+    """The text as a whole answer, as the thoughts of a valid one, as its numbers and as a broken one's."""
+    return [
+        text,
+        f"Weights: l1:perceptual:gan=1.0:0.12:0.012\nThoughts: {text}",
+        f"Thoughts: {text}\nWeights: {NEVER}",
+        json.dumps({"thoughts": text, "l1": 1.0, "perceptual": 0.12, "gan": 0.012}),
+        json.dumps({"thoughts": text, "perceptual": "raise", "gan": "lower"}),
+        f'{{"thoughts": "{text}", "l1": 1.0, "perceptual": 0.12, "gan": "raise"}}',
+        f'{{"thoughts": "", "l1": {text}, "perceptual": 0.12, "gan": 0.012}}',
+    ]
+
+
+def llm(text: str, answer: str) -> Agent:
+    replies = answers(text)
+    chat = Scripted(lambda messages, seed: replies[seed % len(replies)])
+    return LLM(chat, LLMOptions.model_validate({"answer": answer, "retries": 1}))
+
+
+AGENTS: dict[str, Callable[[str], Agent]] = {
+    "fixed": lambda text: Fixed(),
+    "random": lambda text: Random(),
+    **{f"llm-{answer}": (lambda text, answer=answer: llm(text, answer)) for answer in FORMATS},
+}
+
+
+def feedback_on(text: str, score: float) -> Feedback:
+    """Scores and remarks; the text is author, remark, image and problem."""
+    images = (text, *IMAGES[1:])
+    remarks = (Remark(author=text, text=text, image=text), Remark(author="anna", text=text))
+    problems = {text: f"reviewer {text}: {text}"}
+    return niqe(score, images).model_copy(update={"remarks": remarks, "problems": problems})
+
+
+def steer(log: MemoryLog | RunFolder, agent: Agent, text: str) -> Trajectory:
+    """Four stages, of which the second is worse."""
+    goal = GOAL.model_copy(update={"wish": text or "none"})
+    steering = Steering(
+        agent=agent,
+        goal=goal,
+        initial=INITIAL,
+        stages=4,
+        log=log,
+        metrics={"niqe": NIQE},
+        bounds=BOUNDS,
+        can_restart=True,
+        surroundings=Surroundings(loss_facts={"gan": "sharpens"}),
+    )
+    steering.tell(0, feedback=feedback_on(text, 7.0))
+    for score in (6.0, 8.0, 5.5, 5.0):
+        stage = steering.ask()
+        assert stage is not None
+        steering.tell(stage.state, feedback=feedback_on(text, score))
+    return steering.trajectory
+
+
+def check_weights(trajectory: Trajectory) -> None:
+    for state in trajectory.states[1:]:
+        decision = state.decision
+        assert decision is not None
+        assert decision.weights.names == INITIAL.names
+        before = trajectory.weights_at(state.parent or 0)
+        for name in INITIAL.names:
+            value = decision.weights.magnitudes[name]
+            low, high = BOUNDS.box(name)
+            assert math.isfinite(value)
+            assert low <= value <= high
+            assert 0.499 <= value / before.magnitudes[name] <= 2.001
+        assert decision.weights["l1"] == 1.0
+        assert len(decision.thoughts) <= 1000
+        assert not any(unicodedata.category(c)[0] == "C" for c in decision.thoughts)
+
+
+def check_lines(lines: list[str], events: list[AnyEvent]) -> None:
+    assert [EVENTS.validate_json(line).model_dump_json() for line in lines] == [e.model_dump_json() for e in events]
+    assert not any(set(line) & set("\n\r\0") for line in lines)
+
+
+@written
+@pytest.mark.parametrize("rollback", [False, True], ids=["", "rollback"])
+def test_every_agent_keeps_the_bounds_and_every_record_its_line(text: str, rollback: bool) -> None:
+    for make in AGENTS.values():
+        agent = make(text)
+        log = MemoryLog()
+        trajectory = steer(log, Rollback(agent) if rollback else agent, text)
+        check_weights(trajectory)
+        check_lines([event.model_dump_json() for event in log.events], list(log.events))
+        again = Trajectory.fold(EVENTS.validate_json(event.model_dump_json()) for event in log.events)
+        assert again.states == trajectory.states
+        for number in range(len(trajectory.states)):
+            for exchange in log.exchanges(number).values():
+                assert Exchange.model_validate_json(exchange.model_dump_json()) == exchange
+
+
+def test_halves_of_pairs_in_answers_stop_no_record() -> None:
+    for text in HALVES.values():
+        for answer in FORMATS:
+            log = MemoryLog()
+            replies = answers(text)
+            chat = Scripted(lambda messages, seed, replies=replies: replies[seed % len(replies)])
+            steer(log, LLM(chat, LLMOptions.model_validate({"answer": answer})), "plain")
+            for number in range(5):
+                assert all(e.model_dump_json() for e in log.exchanges(number).values())
+
+
+@pytest.mark.parametrize("answer", FORMATS)
+def test_a_run_folder_is_read_back_line_by_line(tmp_path: Path, answer: str) -> None:
+    for number, text in enumerate(TEXTS.values()):
+        if number % 3 != FORMATS.index(answer):  # each text once: a synchronised write takes its time
+            continue
+        with RunFolder.create(tmp_path / str(number), {}, {}) as folder:
+            trajectory = steer(folder, llm(text, answer), text)
+            events = list(folder.events)
+        assert read_trajectory(folder.path).states == trajectory.states
+        raw = (folder.path / "events.jsonl").read_text(encoding="utf-8")
+        check_lines(raw.removesuffix("\n").split("\n"), events)
+        assert [e.model_dump_json() for e in read_events(folder.path)] == [e.model_dump_json() for e in events]
+        assert list(read_exchanges(folder.path, 2))
+
+
+# -- letters ------------------------------------------------------------------------------------------------
+
+
+@names
+def test_letters_are_read_or_refused_and_stop_nothing(text: str) -> None:
+    sent = [
+        {"kind": "comment", "rater": text, "state": 0, "image": None, "text": text},
+        {"kind": "comment", "rater": "anna", "state": 0, "image": text, "text": text},
+        {"kind": "judgement", "task": text, "rater": text, "verdict": "left", "comment": text},
+        {"kind": "judgement", "task": text, "rater": "anna", "verdict": text},
+        {"kind": "pause", "author": text},
+        {"kind": text, "author": "anna"},
+        {"kind": "weights", "author": text, "weights": {text: 1e9}},
+    ]
+    for value in sent:
+        try:
+            letter = LETTERS.validate_python(json.loads(json.dumps(value)))
+        except ValueError:
+            continue
+        assert LETTERS.validate_json(letter.model_dump_json()) == letter
+        if letter.kind == "comment":
+            event = Commented(state=0, remark=Remark(author=letter.rater, text=letter.text, image=letter.image))
+            check_lines([event.model_dump_json()], [event])
+
+
+def test_a_mailbox_of_hostile_files_is_emptied(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    box = run / "mailbox"
+    box.mkdir(parents=True)
+    for number, text in enumerate(TEXTS.values()):
+        (box / f"{number:03d}.json").write_bytes(text.encode())
+    for path, received in Mailbox(run).waiting() if hasattr(Mailbox(run), "waiting") else ():
+        assert all(one.letter is None for one in received), path
+
+
+# -- pages --------------------------------------------------------------------------------------------------
+
+
+class Elements(html.parser.HTMLParser):
+    """Every element and its attributes, and what is shown as text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: Counter[str] = Counter()
+        self.attributes: list[tuple[str, str, str]] = []
+        self.shown: list[str] = []
+        self.code: list[str] = []
+        self._inside: list[str] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag in ("script", "style"):
+            self._inside.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._inside and self._inside[-1] == tag:
+            self._inside.pop()
+
+    def handle_data(self, data: str) -> None:
+        (self.code if self._inside else self.shown).append(data)
+
+
+def poisoned(folder: Path, texts: Mapping[str, str]) -> Path:
+    """A run in which the texts stand wherever foreign words can."""
+    run = make_run(folder, "llm")
+    everything = list(texts.values())
+    lines: list[str] = []
+    for event in read_events(run):
+        if isinstance(event, Scored):
+            remarks = tuple(Remark(author=text[:60], text=text, image=text[:60]) for text in everything)
+            problems = {text[:40]: text for text in everything}
+            feedback = event.feedback.model_copy(update={"remarks": remarks, "problems": problems})
+            event = event.model_copy(update={"feedback": feedback})
+        elif isinstance(event, Decided):
+            thoughts = " ".join(text[:200] for text in everything)
+            event = event.model_copy(
+                update={"decision": event.decision.model_copy(update={"thoughts": thoughts, "author": everything[0]})}
+            )
+        lines.append(event.model_dump_json())
+    warned: list[AnyEvent] = [Warned(text=text) for text in everything]
+    said = [Commented(state=1, remark=Remark(author=text[:60], text=text, image=text[:60])) for text in everything]
+    lines[-1:-1] = [event.model_dump_json() for event in (*warned, *said)]
+    (run / "events.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    exchanges = [
+        Exchange(
+            key=f"image:{text[:60]}/{number}",
+            author=text[:60],
+            image=text[:60],
+            messages=(Message(role="user", content=text, images=(text[:60],)),),
+            raw=text,
+            problem=text,
+            thoughts=text,
+        )
+        for number, text in enumerate(everything)
+    ]
+    (run / "exchanges" / "state-0002.jsonl").write_text(
+        "".join(f"{e.model_dump_json()}\n" for e in exchanges), encoding="utf-8"
+    )
+    settings = yaml.safe_load((run / "experiment.yaml").read_text())
+    settings["goal"]["wish"] = " ".join(everything)
+    settings["chat"]["model"] = everything[-1]
+    (run / "experiment.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
+    return run
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> tuple[Elements, Elements]:
+    """The report on a run full of hostile texts, and on the same run with harmless ones."""
+    root = tmp_path_factory.mktemp("pages")
+    short = {name: text[:3000] for name, text in (PAGES | CHARACTERS).items() if text}
+    harmless = {name: f"words {number}" for number, name in enumerate(short)}
+    made: list[Elements] = []
+    for name, texts in (("hostile", short), ("harmless", harmless)):
+        page = write_report([poisoned(root / name, texts)], root / f"{name}.html")
+        made.append(Elements(page.read_text(encoding="utf-8")))
+    return made[0], made[1]
+
+
+def test_the_page_has_the_elements_it_would_have_had(pages: tuple[Elements, Elements]) -> None:
+    hostile, harmless = pages
+    for tag in {*hostile.tags, *harmless.tags}:
+        assert hostile.tags[tag] == harmless.tags[tag], tag
+
+
+def test_no_word_became_an_attribute_or_code(pages: tuple[Elements, Elements]) -> None:
+    hostile, harmless = pages
+    known = {(tag, name) for tag, name, _ in harmless.attributes}
+    assert {(tag, name) for tag, name, _ in hostile.attributes} <= known
+    running = ("href", "src", "style", "action", "formaction", "data", "srcdoc", "http-equiv", "content")
+    for tag, name, value in hostile.attributes:
+        assert not name.startswith("on"), (tag, name)
+        if name in running:
+            assert "pwned" not in value, (tag, name, value[:200])
+    assert not any("pwned" in code for code in hostile.code)
+
+
+def test_the_words_are_shown_as_text(pages: tuple[Elements, Elements]) -> None:
+    shown = "".join(pages[0].shown)
+    for text in ("<script>pwned()</script>", "<img src=x onerror=pwned()>", "&lt;script&gt;pwned()&lt;/script&gt;"):
+        assert text in shown
+
+
+def test_a_reply_larger_than_any_answer_is_not_read_into_a_record() -> None:
+    assert max(len(text) for text in TEXTS.values()) > LARGEST
+    chat = Scripted(lambda messages, seed: TEXTS["very long"])
+    log = MemoryLog()
+    steer(log, LLM(chat, LLMOptions()), "plain")
+    assert all(len(e.raw or "") <= 20_000 for n in range(5) for e in log.exchanges(n).values())
+    assert isinstance(INITIAL, Weights)
