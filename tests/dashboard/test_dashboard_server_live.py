@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -11,8 +12,10 @@ import time
 from pathlib import Path
 
 import pytest
-from served_run import INITIAL, make, names, stage, write
+import yaml
+from served_run import FACTS, INITIAL, SETTINGS, feedback_of, make, names, stage, write
 
+from lossagent.alarm import Lookout, alarms
 from lossagent.dashboard.finding import Runs
 from lossagent.dashboard.intervals import Pair, paired_changes
 from lossagent.dashboard.lease import is_held
@@ -20,8 +23,10 @@ from lossagent.dashboard.live import LiveRun
 from lossagent.dashboard.pictures import names_in
 from lossagent.dashboard.reading import EventLog, Tail
 from lossagent.events import Finished, Pruned, Resumed, Scored, Started, Warned
-from lossagent.feedback import Feedback
+from lossagent.feedback import Feedback, MetricFacts
+from lossagent.goal import Goal
 from lossagent.noise import paired_change
+from lossagent.runs import read_trajectory
 
 
 def live(run: Path) -> LiveRun:
@@ -241,3 +246,40 @@ def test_training_is_not_imported() -> None:
         "assert 'matplotlib' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_alarm_is_that_of_the_run(tmp_path: Path) -> None:
+    run = make(tmp_path / "run", states=1)
+    start = feedback_of(0, 9)
+    fallen = {"niqe": [-1.0, -2.0], "psnr": [-0.1, -2.0], "lattice": [0.0, 0.0]}
+    for state in (1, 2):
+        scores = {
+            metric: {name: value + fallen[metric][state - 1] for name, value in values.items() if value is not None}
+            for metric, values in start.scores.items()
+        }
+        decided, trained, _ = stage(state, 9)
+        write(run, [decided, trained, Scored(state=state, feedback=Feedback(scores=scores))])
+    facts = {name: {**FACTS, "name": name, "direction": d} for name, d in (("niqe", "lower"), ("psnr", "higher"))}
+    (run / "environment.json").write_text(json.dumps({"metrics": facts, "ceiling": {"niqe": 5.5}}))
+    states = live(run).summary()["states"]
+    trajectory = read_trajectory(run)
+    goal = Goal.model_validate(SETTINGS["goal"])
+    metrics = {name: MetricFacts.model_validate(value) for name, value in facts.items()}
+    wanted = alarms(trajectory, Lookout(goal, metrics, frozenset({"psnr"}), {"niqe": 0.1}, {"niqe": 5.5}, seed=3))
+    assert set(wanted) == {2}
+    assert [s["alarm"] for s in states] == [[], [], list(wanted[2])]
+    assert any("psnr fell by 2.00 dB" in sentence for sentence in wanted[2])
+    assert any("beyond the 5.50 of the ground truth" in sentence for sentence in wanted[2])
+
+
+def test_the_run_under_fixed_weights_is_looked_at_for_constraints(tmp_path: Path) -> None:
+    fixed = make(tmp_path / "fixed", states=2)
+    run = make(tmp_path / "run", states=2)
+    constraint = {"metric": "psnr", "at_least": -0.3, "relative_to": "fixed"}
+    goal = {**SETTINGS["goal"], "constraints": [constraint]}
+    for place, depths in ((str(fixed), {0, 1}), ("../fixed", {0, 1}), (str(tmp_path / "none"), set())):
+        settings = {**SETTINGS, "goal": goal, "fixed_run": place}
+        (run / "experiment.yaml").write_text(yaml.safe_dump(settings))
+        looked = live(run)
+        assert [s["id"] for s in looked.summary()["states"]] == [0, 1]
+        assert set(looked.settings.fixed) == depths

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lossagent.build.naming import about
-from lossagent.build.scores import AGAINST_INPUT, AGAINST_START
+from lossagent.build.scores import AGAINST_INPUT, AGAINST_START, is_own
 from lossagent.build.sets import Sets
 from lossagent.chat import ChatModel, Embedded
 from lossagent.data import ImageSet, size
@@ -132,6 +132,8 @@ def _check_smallest(label: str, images: ImageSet, metrics: Mapping[str, Metric])
     restored = _noise(height, width)
     low = _noise(height // images.scale, width // images.scale)
     for name, metric in metrics.items():
+        if is_own(metric):  # those are tried on an image of the user's own
+            continue
         reference: Tensor | None = None
         if metric.facts.needs_reference:
             reference = low if name in AGAINST_INPUT else _noise(height, width)

@@ -93,7 +93,7 @@ class Parts:
     def record(self) -> dict[str, Any]:
         """What goes into ``environment.json``."""
         notices = ["lossagent is licensed under Apache-2.0."]
-        if any(name.startswith("pyiqa:") for name in self.metrics):
+        if any(metric.facts.implementation == "pyiqa" for metric in self.metrics.values()):
             notices.append("pyiqa is licensed under PolyForm Noncommercial; scores from it carry that condition.")
         return {
             "versions": environment.versions(),

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lossagent.build.scores import SHIFTED, metric_of
+from lossagent.build.scores import NONE, SHIFTED, metric_of
 from lossagent.build.sets import build_sets
 from lossagent.commands.methods import Named, Reading, open_method
 from lossagent.data import ImageSet
@@ -16,6 +16,7 @@ from lossagent.evaluation.methods import BicubicMethod, InputMethod, Method
 from lossagent.evaluation.protocols import EvaluationProtocol, protocol
 from lossagent.evaluation.sets import BenchmarkSet, SetSpec, open_sets
 from lossagent.experiment import load
+from lossagent.experiment.metrics import PEOPLE, MetricSettings
 from lossagent.metrics import Metric, MetricOptions, create
 from lossagent.report import read_run
 from lossagent.report.degradations import set_words
@@ -70,7 +71,7 @@ def planned(
         scale,
         tuple(one.images for one in found),
         tuple(rows),
-        {name: make_metric(name, chosen, scale) for name in _metrics(metrics, chosen, rows)},
+        {name: make_metric(name, chosen, scale, own_of(named)) for name in _metrics(metrics, chosen, rows)},
     )
     _refuse_blind(benchmark)
     about = {one.images.name: one.about for one in found}
@@ -90,8 +91,17 @@ def _refuse_blind(benchmark: Benchmark) -> None:
         )
 
 
-def make_metric(name: str, rules: EvaluationProtocol, scale: int) -> Metric:
-    """A metric with the border of a protocol.
+def own_of(named: Sequence[Named]) -> dict[str, MetricSettings]:
+    """The metrics that the experiments of runs define, by name; the first of two alike."""
+    own: dict[str, MetricSettings] = {}
+    for one in named:
+        if one.run is not None:
+            own = {**load(one.run / "experiment.yaml").metrics, **own}
+    return own
+
+
+def make_metric(name: str, rules: EvaluationProtocol, scale: int, own: Mapping[str, MetricSettings] = NONE) -> Metric:
+    """A metric with the border of a protocol, or one of the user's own.
 
     Raises:
         UnknownName: no such metric.
@@ -99,8 +109,8 @@ def make_metric(name: str, rules: EvaluationProtocol, scale: int) -> Metric:
     """
     if name == "drift":
         raise Refused("metric 'drift' compares with a run's own start; in a table of methods it means nothing.")
-    if name == SHIFTED:
-        return metric_of(name, scale)
+    if name == SHIFTED or name in own:
+        return metric_of(name, scale, own)
     border = rules.border_of(name, scale)
     return create(name, MetricOptions(border=border)) if border else create(name)
 

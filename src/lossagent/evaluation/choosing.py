@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from lossagent.feedback import Feedback
 from lossagent.goal import Goal
+from lossagent.judgements import PREFERENCE, RATING
 from lossagent.records import State
 from lossagent.trajectory import Trajectory
 
@@ -49,7 +50,10 @@ def choose(
     scores = {s.id: score(s) for s in candidates}
     start = scores[0]
     if all(goal.utility(feedback, start) is None for feedback in scores.values()):
-        return Choice(last.id, "the last state: no score of the goal could be taken on the selection set", scores)
+        why = "no score of the goal could be taken on the selection set"
+        if {t.metric for t in goal.scalar} <= {PREFERENCE, RATING}:
+            why = "people judge the feedback images alone; goal.proxy may name a metric to choose by"
+        return Choice(last.id, f"the last state: {why}", scores)
     ranks = {s.id: goal.rank(scores[s.id], start, (fixed or {}).get(s.depth)) for s in candidates}
     best = max(candidates, key=lambda s: (ranks[s.id], -s.id))
     metrics = ", ".join(t.metric for t in goal.scalar)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from lossagent.metrics.base import FIDELITY, Metric
 from lossagent.metrics.brisque import BRISQUE
+from lossagent.metrics.command import from_command
 from lossagent.metrics.colour import Space, full_luma, limited_luma
 from lossagent.metrics.consistency import Drift, LRConsistency, lr_consistency
 from lossagent.metrics.controls import correlated_noise
@@ -19,6 +20,7 @@ from lossagent.metrics.lattice import LatticePeak, lattice_peak
 from lossagent.metrics.lpips import LPIPSMetric
 from lossagent.metrics.ms_ssim import MSSSIM, ms_ssim
 from lossagent.metrics.niqe import NIQE
+from lossagent.metrics.own import from_file, from_function
 from lossagent.metrics.psnr import PSNR, psnr
 from lossagent.metrics.scoring import ScoreRow, score_paths
 from lossagent.metrics.shifted import Distance, FeatureDistance, ShiftedPerceptual
@@ -48,6 +50,9 @@ __all__ = [
     "Space",
     "correlated_noise",
     "create",
+    "from_command",
+    "from_file",
+    "from_function",
     "full_luma",
     "known",
     "lattice_peak",

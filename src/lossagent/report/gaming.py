@@ -63,6 +63,19 @@ def findings(
     return tuple(Finding(level, text, tuple(figures)) for (level, text), figures in ordered)
 
 
+def summary(found: Sequence[Finding]) -> str:
+    """What the findings come to, in a sentence."""
+    match verdict(found):
+        case "alarm":
+            return "Alarm: the objective was raised at a price, or beyond what can be true. Look at the crops."
+        case "caution":
+            return "Caution: see what moved the wrong way, and look at the crops."
+        case "clear":
+            return "Nothing in these figures speaks for it. The crops have the last word."
+        case "unknown":
+            return "It could not be checked fully: see what is lacking."
+
+
 def verdict(found: Sequence[Finding]) -> Level:
     """The gravest level; ``"unknown"`` where nothing could be checked."""
     return found[0].level if found else "unknown"
@@ -130,6 +143,9 @@ def _ceiling(
             "photographs they restore: the metric is being played."
         )
         yield _Check("alarm", text, figures)
+    elif metric.gain(ours - top) > 0:
+        text = f"{metric.name} is beyond the ground truth, and so was the start: it can no longer be told by it."
+        yield _Check("caution", text, figures)
     else:
         yield _Check("clear", f"{metric.name} stays short of its ceiling.", figures)
 

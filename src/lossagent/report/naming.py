@@ -9,7 +9,7 @@ from typing import Any
 from lossagent.feedback import Direction, Feedback
 from lossagent.report.numbers import digits
 from lossagent.report.palette import RunStyle, run_style
-from lossagent.report.reading import RunData, section
+from lossagent.report.reading import PEOPLE, RunData, section
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def metrics_of(runs: Sequence[RunData]) -> dict[str, MetricInfo]:
             options = ", ".join(f"{k} {v}" for k, v in fact.options.items())
             details = f"{fact.implementation} {fact.version}" + (f" ({options})" if options else "")
             details += ", compared with the ground truth" if fact.needs_reference else ", no reference needed"
-        ceiling = fact is None or not fact.needs_reference
+        ceiling = name not in PEOPLE and (fact is None or not fact.needs_reference)
         result[name] = MetricInfo(name, direction, unit, name in targets, ceiling, details)
     return result
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Mapping
@@ -16,10 +17,13 @@ from pydantic import BaseModel, ConfigDict
 from lossagent.errors import Damaged, Refused
 from lossagent.events import EVENTS, AnyEvent, Warned
 from lossagent.feedback import MetricFacts
+from lossagent.judgements import PREFERENCE, RATING
+from lossagent.objectives.people import PREFERENCE_FACTS, RATING_FACTS
 from lossagent.records import Exchange, State
 from lossagent.runs import read_lines
 from lossagent.trajectory import Trajectory
 
+PEOPLE = {PREFERENCE: PREFERENCE_FACTS, RATING: RATING_FACTS}
 PIXEL_LOSSES = ("l1", "charbonnier", "mse")
 Line = TypeVar("Line", bound=BaseModel)
 
@@ -136,9 +140,12 @@ class RunData:
 
     @cached_property
     def facts(self) -> dict[str, MetricFacts]:
-        """Facts of every evaluated metric."""
+        """Facts of every metric that was recorded or evaluated; and of what people say in numbers."""
         sets = self.evaluation.sets.values() if self.evaluation is not None else ()
-        return {name: facts for one in sets for name, facts in one.metrics.items()}
+        evaluated = {name: facts for one in sets for name, facts in one.metrics.items()}
+        scored = {m for s in self.trajectory.scored if s.feedback is not None for m in s.feedback.scores}
+        people = {m: facts for m, facts in PEOPLE.items() if m in scored}
+        return {**_recorded(self.environment), **people, **evaluated}
 
     @property
     def anchor(self) -> str:
@@ -191,6 +198,15 @@ def read_run(path: Path) -> RunData:
         told = len(trajectory.scored) - 1 if trajectory.scored else 0
         missing.insert(0, f"The run is not finished: {told} of {trajectory.stages} stages are scored.")
     return dataclasses.replace(run, missing=tuple(missing))
+
+
+def _recorded(environment: Mapping[str, Any]) -> dict[str, MetricFacts]:
+    """Facts of metrics as the run began; those that cannot be read are left out."""
+    found: dict[str, MetricFacts] = {}
+    for name, value in section(environment, "metrics").items():
+        with contextlib.suppress(ValueError):
+            found[name] = MetricFacts.model_validate(value)
+    return found
 
 
 def _events(path: Path, missing: list[str]) -> list[AnyEvent]:

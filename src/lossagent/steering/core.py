@@ -387,10 +387,15 @@ def _start_or_resume(
 
 
 def doubt(trajectory: Trajectory, head: State) -> dict[str, float]:
-    """Half the interval of a state's strength against its parent's: what people's comparisons leave open."""
+    """How far a state's strength against its parent's may be from what it is, towards 0: people's comparisons are few.
+
+    A strength exceeds it exactly if its interval leaves out 0; intervals are not symmetric.
+    """
     panel = trajectory.panel
     found = comparisons_of(panel.tasks, panel.judgements)
     if head.parent is None or not found:
         return {}
-    strength = strengths(found, side_of(head.parent)).get(side_of(head.id))
-    return {} if strength is None else {PREFERENCE: (strength.high - strength.low) / 2}
+    strength = strengths(found, side_of(head.parent), [side_of(head.id)]).get(side_of(head.id))
+    if strength is None:
+        return {}
+    return {PREFERENCE: strength.high - strength.value if strength.value < 0 else strength.value - strength.low}

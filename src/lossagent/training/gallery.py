@@ -12,13 +12,13 @@ from torch import Tensor, nn
 
 from lossagent.data import ImageSet
 from lossagent.feedback import Feedback, MetricFacts
-from lossagent.objectives.base import Objective, Pixels
+from lossagent.objectives import Objective, Pixels, Scores, Situation
 from lossagent.training.crew import Crew
 from lossagent.training.pictures import Application, Pictures
 from lossagent.training.ranks import Ranks
 
 Lookup = Callable[[str], Pixels | None]
-MakeObjective = Callable[[ImageSet, Lookup], Objective]
+MakeObjective = Callable[[ImageSet, Lookup], Scores]
 """(images, S_0's output by image name) -> what scores them."""
 
 
@@ -45,7 +45,7 @@ class Gallery:
     crew: Crew | None = None
     _asked: nn.Module | None = None
     _told: list[list[tuple[str, Pixels, Pixels | None]]] | None = None
-    _objectives: dict[str, Objective] = field(default_factory=dict[str, Objective])
+    _objectives: dict[str, Scores] = field(default_factory=dict[str, Scores])
     _starts: dict[str, Pixels | None] = field(default_factory=dict[str, "Pixels | None"])
     _spare: nn.Module | None = None
     _latest: tuple[str, Pictures] | None = None
@@ -66,7 +66,9 @@ class Gallery:
         """
         if self.ranks.size == 1:
             return self.objective_of(self.sets[role], start)
-        return SharedObjective(self, role, start)
+        # What wants all images of a set at once is asked here, not of each process about its share.
+        every = self.objective_of(self.sets[role], start)
+        return SharedObjective(self, role, start, every.facts, every.parted()[1])
 
     def score(self, role: str, restored: Mapping[str, Pixels], start: Lookup) -> Feedback:
         """Scores of restored images, in their order; those of one process would be the same."""
@@ -117,12 +119,12 @@ class Gallery:
                 feedback = self.share_objective(role)({name: image for name, image, _ in share})
         return self.ranks.collect(feedback)
 
-    def share_objective(self, role: str) -> Objective:
+    def share_objective(self, role: str) -> Scores:
         """What scores this process's share of a set."""
         if role not in self._objectives:
             images = self.sets[role]
             own = images.take(self.ranks.own(images.names))
-            self._objectives[role] = self.objective_of(own, lambda name: self._starts.get(name))
+            self._objectives[role] = self.objective_of(own, lambda name: self._starts.get(name)).parted()[0]
         return self._objectives[role]
 
 
@@ -134,20 +136,19 @@ class SharedObjective:
         gallery: knows them.
         role: the set.
         start: S_0's output by image name.
+        facts: of every metric.
+        whole: the metrics that want all images of the set at once.
     """
 
     gallery: Gallery
     role: str
     start: Lookup
+    facts: Mapping[str, MetricFacts]
+    whole: Scores
 
-    @property
-    def facts(self) -> Mapping[str, MetricFacts]:
-        """Facts of every metric."""
-        return self.gallery.share_objective(self.role).facts
-
-    def __call__(self, restored: Mapping[str, Pixels]) -> Feedback:
+    def __call__(self, restored: Mapping[str, Pixels], situation: Situation | None = None) -> Feedback:
         """Scores of 8-bit images."""
-        return self.gallery.score(self.role, restored, self.start)
+        return self.gallery.score(self.role, restored, self.start).joined(self.whole(restored, situation))
 
 
 def merged(parts: Sequence[Feedback], names: Sequence[str]) -> Feedback:
@@ -158,8 +159,12 @@ def merged(parts: Sequence[Feedback], names: Sequence[str]) -> Feedback:
         every = {n: s for part in parts for n, s in part.scores.get(metric, {}).items()}
         scores[metric] = {name: every[name] for name in names if name in every}
     conditions = {n: c for part in parts for n, c in part.conditions.items()}
+    problems: dict[str, list[str]] = {}
+    for part in parts:
+        for metric, problem in part.problems.items():
+            problems.setdefault(metric, []).append(problem)
     return Feedback(
         scores=scores,
-        remarks=tuple(remark for part in parts for remark in part.remarks),
+        problems={metric: "; ".join(dict.fromkeys(found)) for metric, found in problems.items()},
         conditions={name: conditions[name] for name in names if name in conditions},
     )
