@@ -21,7 +21,7 @@ from command_line import command, written
 from fault_server import FaultServer
 from lossagent.chat import Scripted
 from lossagent.experiment import parse
-from lossagent.objectives import Scores
+from lossagent.objectives.guarded import Guarded
 from lossagent.records import Exchange
 from lossagent.runs import canonical, read_exchanges, read_trajectory
 from lossagent.session import Session
@@ -361,7 +361,7 @@ def interrupting(inner: Callable[..., Any], after: int) -> Callable[..., Any]:
 
 @pytest.mark.parametrize(
     ("moment", "owner", "name", "after"),
-    [("scoring", Scores, "_score", 9), ("question", Scripted, "complete", 1)],
+    [("scoring", Guarded, "answer", 4), ("question", Scripted, "complete", 1)],
 )
 def test_ctrl_c_outside_training_stops_at_once_and_can_be_resumed(
     whole: Path, monkeypatch: pytest.MonkeyPatch, moment: str, owner: type, name: str, after: int

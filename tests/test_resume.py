@@ -38,7 +38,7 @@ def die(at, after=False):
     setattr(owner, name, wrap(getattr(owner, name)))
 
 from lossagent.chat import Scripted
-from lossagent.objectives import Scores
+from lossagent.objectives.guarded import Guarded
 from lossagent.steering import Steering
 from lossagent.training import checkpoints
 from lossagent.training.pictures import Pictures
@@ -46,7 +46,7 @@ from lossagent.training.step import Stepper
 from lossagent.training.trainer import Trainer
 moments = {
     "training": ((Stepper, "restorer_step"), False),
-    "scoring": ((Scores, "_score"), False),
+    "scoring": ((Guarded, "answer"), False),
     "question": ((Scripted, "complete"), True),
     "checkpoint": ((checkpoints, "save_file"), True),
     "pictures": ((Pictures, "write"), True),
@@ -111,7 +111,7 @@ def test_killed_at_one_moment_after_another_it_ends_the_same(whole: Path) -> Non
     # decision and stage, and resumed each time.
     for moment, count in [
         ("training", 3),
-        ("scoring", 3),
+        ("scoring", 1),
         ("decided", 0),
         ("question", 1),
         ("checkpoint", 2),

@@ -104,11 +104,6 @@ def test_unknown_names_name_the_nearest():
         create("niqee")
 
 
-def test_foreign_metrics_are_refused_with_what_to_do():
-    with pytest.raises(Refused, match="niqe_yiq is its NIQE"):
-        create("pyiqa:clipiqa")
-
-
 def test_folders_are_matched_by_stem_with_or_without_scale(folders):
     high, restored = folders
     rows = score_paths(create("psnr"), [restored], [high], read=read)

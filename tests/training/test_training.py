@@ -253,7 +253,7 @@ def test_lost_images_of_a_trained_state_are_restored_again(tmp_path: Path) -> No
     whole = run(chosen, tmp_path / "whole")
     session = Session.start(chosen, tmp_path / "part")
 
-    def fail(restored: object) -> None:
+    def fail(restored: object, situation: object) -> None:
         raise KeyboardInterrupt
 
     session.steering.objective = fail

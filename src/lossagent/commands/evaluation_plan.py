@@ -129,7 +129,7 @@ def _metrics(text: str | None, rules: EvaluationProtocol, methods: Sequence[Meth
         if not names:
             raise Refused("--metrics names no metric; write for example --metrics psnr_y,niqe.")
         return list(dict.fromkeys(names))
-    return list(dict.fromkeys([*rules.metrics, *(t for m in methods for t in m.objective)]))
+    return list(dict.fromkeys([*rules.metrics, *(t for m in methods for t in m.objective if t not in PEOPLE)]))
 
 
 BASELINES = ("bicubic", "input")

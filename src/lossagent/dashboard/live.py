@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Literal
 
-from lossagent.dashboard.alarms import alarms_of
+from lossagent.dashboard.alarms import Alarms
 from lossagent.dashboard.curves import LossCurves
 from lossagent.dashboard.lease import is_held
 from lossagent.dashboard.people import Letterbox, awaited, panel_of, requests_of, unanswered
@@ -45,6 +45,7 @@ class LiveRun:
         self._log = EventLog(path / "events.jsonl")
         self._settings = RunSettings(path)
         self._letters = Letterbox(path)
+        self._alarms = Alarms(self._settings)
         self._states = States()
         self._trajectory: Trajectory | None = None
         self._warned: dict[str, None] = {}
@@ -132,7 +133,7 @@ class LiveRun:
             self._look,
             seed=settings.seed,
             tolerance=settings.tolerance,
-            alarms=alarms_of(trajectory, settings),
+            alarms=self._alarms.of(trajectory),
             times=self._times,
         )
         if self._trajectory is None:

@@ -40,6 +40,7 @@ class RunSettings:
         ceiling: metric -> mean score of the feedback images' ground truth.
         fixed: depth -> feedback of the run under fixed weights that constraints are relative to.
         goal, bounds: those of the experiment.
+        version: how often anything was read anew.
     """
 
     run: Path
@@ -50,6 +51,7 @@ class RunSettings:
     fixed: dict[int, Feedback] = field(default_factory=dict[int, Feedback])
     goal: Goal = field(default_factory=lambda: Goal.model_construct(targets=(), constraints=(), wish=None))
     bounds: Bounds = field(default_factory=Bounds)
+    version: int = 0
 
     def __post_init__(self) -> None:
         self._experiment = Watched(self.run / "experiment.yaml")
@@ -67,6 +69,7 @@ class RunSettings:
         files = (self._experiment, *((self._environment, self._evaluation) if self.metrics else ()))
         if not any([file.read() for file in files]):
             return False
+        self.version += 1
         self.problems = [file.problem for file in files if file.problem]
         self.goal = self._goal()
         self.bounds = self._bounds()

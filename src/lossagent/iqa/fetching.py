@@ -184,18 +184,15 @@ def _hugging_face(watch: Watch, download: bool) -> Generator[None]:
     inner = "_hf_hub_download_to_cache_dir"
     original: Function | None = getattr(file_download, inner, None)
     offline: bool = constants.HF_HUB_OFFLINE
-    silence: list[str] = []
+    # Asked once beforehand: the hub's own client would retry for minutes, file by file.
+    silence = _silence(constants.ENDPOINT) if download and not offline else ""
 
     def fetch(**named: object) -> object:
         assert original is not None
-        if not constants.HF_HUB_OFFLINE and not silence:
-            # Asked once beforehand: the hub's own client would retry for minutes, file by file.
-            silence.append(_silence(constants.ENDPOINT))
-            constants.HF_HUB_OFFLINE = bool(silence[0])
         try:
             path: object = original(**named)
         except Exception as error:
-            watch.want(_of_repository(named, (silence[0] or _line(error)) if silence else ""))
+            watch.want(_of_repository(named, silence or (_line(error) if download and not offline else "")))
             raise
         watch.use(path)
         return path
@@ -203,7 +200,7 @@ def _hugging_face(watch: Watch, download: bool) -> Generator[None]:
     with ExitStack() as stack:
         if original is not None:
             stack.enter_context(_replaced(file_download, inner, fetch))
-        constants.HF_HUB_OFFLINE = offline or not download
+        constants.HF_HUB_OFFLINE = offline or not download or bool(silence)
         try:
             yield
         finally:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lossagent.feedback import Feedback
+from lossagent.goal import Goal
 from lossagent.records import REVIEW, Exchange, State
+from lossagent.report.limits import Limit, state_limits
+from lossagent.report.lookouts import fixed_at, goal_of, run_signs
 from lossagent.report.naming import MetricInfo
 from lossagent.report.numbers import compact, plain, signed
 from lossagent.report.palette import loss_colours
 from lossagent.report.reading import RunData
-from lossagent.report.timeline import timeline
+from lossagent.report.timeline import Timeline, timeline
+from lossagent.steering.overrides import HUMAN
 from lossagent.weights import Weights
 
 QUOTED = 1_200_000
@@ -21,6 +26,16 @@ ADJUSTMENTS = {
     "rollback": "rollback: the stage restarts from an earlier state",
     "fallback": "fallback: no usable answer, the previous weights stand",
     "repeated": "this stage was trained already: its child is accepted and training goes on from there",
+    "perturbed": "the answer had been tried from this state already and was moved a little",
+    "summary": "the history was too long for the prompt: the agent read a summary",
+    "undo": "a person went back to an earlier state",
+    "unanswered": "nobody answered before the deadline: the weights stay",
+}
+
+AUTHORS = {
+    "initial": "The initial weights",
+    HUMAN: "A person decided by hand",
+    "deadline": "The deadline decided",
 }
 
 
@@ -58,7 +73,14 @@ class Question:
 
 @dataclass(frozen=True)
 class Card:
-    """A decision and what became of it."""
+    """A decision and what became of it.
+
+    Attributes:
+        limits: the goal's constraints, after the stage.
+        alarms: what speaks for the objective being played, after the stage.
+        problems: (metric, reviewer or people) -> why it gave nothing, after the stage.
+        judged: how many answers of people the decision could know.
+    """
 
     stage: str
     author: str
@@ -68,24 +90,60 @@ class Card:
     selected: bool
     changes: tuple[Change, ...]
     scores: tuple[str, ...]
+    limits: tuple[Limit, ...]
+    alarms: tuple[str, ...]
+    problems: tuple[tuple[str, str], ...]
+    judged: str
     thoughts: str
     adjustments: tuple[str, ...]
     retries: str
     questions: tuple[Question, ...]
 
 
-def cards(run: RunData, metrics: Mapping[str, MetricInfo]) -> tuple[Card, ...]:
-    """The decisions of a run in order."""
+def cards(
+    run: RunData, metrics: Mapping[str, MetricInfo], *, fixed: RunData | None = None, intervals: bool = True
+) -> tuple[Card, ...]:
+    """The decisions of a run in order.
+
+    Args:
+        run: the run.
+        metrics: what the page knows of them.
+        fixed: the run under fixed weights beside it, for constraints relative to it.
+        intervals: ``False`` leaves out alarms that judge a change by its noise.
+    """
     texts = [t for one in run.exchanges.values() for e in one for t in (e.raw, *(m.content for m in e.messages)) if t]
     longest = max(400, min(8000, QUOTED // max(1, len(texts))))
-    return tuple(_card(run, s, metrics, longest) for s in run.trajectory.states if s.decision is not None)
+    about = _About(
+        metrics=metrics,
+        goal=goal_of(run),
+        fixed=fixed_at(fixed, "feedback"),
+        alarms={
+            i: tuple(s.sentence for s in found if intervals or s.kind == "ceiling")
+            for i, found in run_signs(run, fixed).items()
+        },
+        axis=timeline(run),
+        longest=longest,
+    )
+    return tuple(_card(run, s, about) for s in run.trajectory.states if s.decision is not None)
 
 
-def _card(run: RunData, state: State, metrics: Mapping[str, MetricInfo], longest: int) -> Card:
+@dataclass(frozen=True)
+class _About:
+    """What all cards of a run share."""
+
+    metrics: Mapping[str, MetricInfo]
+    goal: Goal | None
+    fixed: Mapping[int, Feedback]
+    alarms: Mapping[int, tuple[str, ...]]
+    axis: Timeline
+    longest: int
+
+
+def _card(run: RunData, state: State, about: _About) -> Card:
     decision = state.decision
     assert decision is not None
     assert state.parent is not None
-    axis = timeline(run)
+    feedback = state.feedback
     before = run.trajectory.weights_at(state.parent)
     asked = tuple(e for e in run.exchanges.get(state.id, ()) if not e.key.startswith(REVIEW))
     failed = decision.failed or sum(e.problem is not None for e in asked)
@@ -97,17 +155,27 @@ def _card(run: RunData, state: State, metrics: Mapping[str, MetricInfo], longest
     back = "" if state.parent == state.id - 1 else ", not from the state before it"
     return Card(
         stage=f"S{state.parent} → S{state.id}",
-        author="The initial weights" if decision.author == "initial" else f"{decision.author} decided",
+        author=AUTHORS.get(decision.author, f"{decision.author} decided"),
         parent=f"from S{state.parent}{back}",
         state=state.id,
-        rejected=state.report is not None and axis.rejected(state.id),
+        rejected=state.report is not None and about.axis.rejected(state.id),
         selected=run.trajectory.finished is not None and state.id == run.selected.id,
         changes=_changes(before, decision.proposed, decision.weights),
-        scores=_scores(run, state, metrics),
+        scores=_scores(run, state, about.metrics),
+        limits=()
+        if feedback is None
+        else state_limits(
+            about.goal, feedback, run.trajectory.start.feedback, about.fixed.get(state.depth), about.metrics
+        ),
+        alarms=about.alarms.get(state.id, ()),
+        problems=tuple(feedback.problems.items()) if feedback is not None else (),
+        judged=f"{decision.judged} {'answer' if decision.judged == 1 else 'answers'} of people were known"
+        if decision.judged
+        else "",
         thoughts=decision.thoughts,
         adjustments=tuple(ADJUSTMENTS.get(a, a) for a in decision.adjusted_by),
         retries=retries,
-        questions=tuple(_question(e, state, longest) for e in asked),
+        questions=tuple(_question(e, state, about.longest) for e in asked),
     )
 
 
@@ -146,6 +214,8 @@ def _scores(run: RunData, state: State, metrics: Mapping[str, MetricInfo]) -> tu
         now = state.feedback.mean(metric.name)
         was = parent.mean(metric.name) if parent is not None else None
         if now is None:
+            if was is not None or metric.name in state.feedback.scores:
+                texts.append(f"{metric.name} {metric.arrow} no score")
             continue
         places = metric.places(now)
         change = f" ({signed(now - was, places)})" if was is not None else ""

@@ -114,7 +114,7 @@ def _checks(one: EvaluatedSet, metrics: Mapping[str, MetricInfo], alarms: Mappin
         return
     for metric in metrics.values():
         alarm = alarms.get(metric.name)
-        if metric.objective:
+        if metric.role in ("objective", "proxy"):
             yield from _ceiling(one.rows.get(GROUND_TRUTH), chosen, metric, one.conditions, alarm)
             yield from _control(one.rows.get(CONTROL), start, chosen, metric, one.conditions)
         elif metric.direction is not None:

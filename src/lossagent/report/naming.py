@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from lossagent.feedback import Direction, Feedback
 from lossagent.report.numbers import digits
 from lossagent.report.palette import RunStyle, run_style
 from lossagent.report.reading import PEOPLE, RunData, section
+
+Role = Literal["objective", "constraint", "proxy", "guard"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,9 @@ class MetricInfo:
         name: the name it is asked for by.
         direction: which way is wanted, ``None`` where no facts were recorded.
         unit: a change worth speaking of, ``None`` where unknown.
-        objective: whether the run was steered by it; else it is a guard.
+        objective: whether the run was steered by it.
+        role: ``objective``; ``constraint`` where the goal sets it a limit; ``proxy`` where it stands in for a wish or
+            for people; else ``guard``.
         ceiling: whether the ground truth's own score means something: not where it is compared with itself.
         details: implementation, version and options, for a footnote.
     """
@@ -31,6 +35,7 @@ class MetricInfo:
     objective: bool
     ceiling: bool = True
     details: str = ""
+    role: Role = "guard"
 
     @property
     def arrow(self) -> str:
@@ -52,13 +57,19 @@ class MetricInfo:
 
 
 def metrics_of(runs: Sequence[RunData]) -> dict[str, MetricInfo]:
-    """Every metric of the runs, targets of the first run's goal first, then guards in the order recorded."""
+    """Every metric of the runs: targets of the first run's goal, what it limits, then guards in the order recorded."""
     targets = {str(t.get("metric")): t for t in goal_targets(runs[0])}
+    limits, proxies = (_named(runs[0], part) for part in ("constraints", "proxy"))
+    roles: dict[str, Role] = {
+        **dict.fromkeys(proxies, "proxy"),
+        **dict.fromkeys(limits, "constraint"),
+        **dict.fromkeys(targets, "objective"),
+    }
     guards = [str(g) for g in runs[0].experiment.get("guards") or ()]
     seen = [m for run in runs for state in run.trajectory.scored for m in (state.feedback or Feedback()).scores]
     facts = {name: one for run in reversed(runs) for name, one in run.facts.items()}
     known = {*seen, *facts}
-    order = dict.fromkeys([m for m in [*targets, *guards, *facts, *seen] if m in known])
+    order = dict.fromkeys([m for m in [*targets, *proxies, *limits, *guards, *facts, *seen] if m in known])
     result: dict[str, MetricInfo] = {}
     for name in order:
         fact, target = facts.get(name), targets.get(name, {})
@@ -70,8 +81,14 @@ def metrics_of(runs: Sequence[RunData]) -> dict[str, MetricInfo]:
             details = f"{fact.implementation} {fact.version}" + (f" ({options})" if options else "")
             details += ", compared with the ground truth" if fact.needs_reference else ", no reference needed"
         ceiling = name not in PEOPLE and (fact is None or not fact.needs_reference)
-        result[name] = MetricInfo(name, direction, unit, name in targets, ceiling, details)
+        result[name] = MetricInfo(name, direction, unit, name in targets, ceiling, details, roles.get(name, "guard"))
     return result
+
+
+def _named(run: RunData, part: str) -> list[str]:
+    """Metrics of the goal's constraints or proxy."""
+    found = section(run.experiment, "goal").get(part) or ()
+    return [str(one.get("metric")) for one in found if isinstance(one, dict)]
 
 
 def goal_targets(run: RunData) -> list[dict[str, Any]]:

@@ -20,12 +20,14 @@ from lossagent.report.figures import (
     Figure,
     courses,
     loss_figures,
+    pareto_figures,
     score_figures,
     share_figures,
     weight_figures,
 )
-from lossagent.report.gaming import findings, verdict
+from lossagent.report.gaming import findings, summary, verdict
 from lossagent.report.headline import headline
+from lossagent.report.limits import rules
 from lossagent.report.naming import fixed_run, metrics_of, styles_of
 from lossagent.report.notices import environment_notices, warnings_of
 from lossagent.report.numbers import compact
@@ -84,14 +86,16 @@ def _context(
     styles, metrics = styles_of(runs), metrics_of(runs)
     tables = set_tables(runs, styles, metrics, intervals=intervals)
     lines = courses(runs, styles)
+    fixed = fixed_run(runs)
     groups = {
+        "pareto": pareto_figures(lines, metrics, fixed),
         "weights": weight_figures(lines),
         "scores": score_figures(lines, metrics),
         "losses": loss_figures(lines),
         "shares": share_figures(lines),
     }
     best = chosen(shown_images(runs, styles))
-    found = findings(main, metrics)
+    found = findings(main, metrics, fixed=fixed, intervals=intervals)
     files = {f"{figure.name}.png": figure.png for group in groups.values() for figure in group}
     if best:
         files["crops.png"] = contact_sheet(best)
@@ -102,7 +106,7 @@ def _context(
         "run": main,
         "runs": list(zip(runs, styles, strict=True)),
         "style": styles[0],
-        "fixed": fixed_run(runs),
+        "fixed": fixed,
         "intervals": intervals,
         "enough": FEWEST,
         "notes": tuple(notes),
@@ -115,7 +119,9 @@ def _context(
         "sliders": sliders(best),
         "findings": found,
         "verdict": verdict(found),
-        "cards": cards(main, metrics),
+        "summary": summary(found),
+        "rules": rules(main, fixed, metrics),
+        "cards": cards(main, metrics, fixed=fixed, intervals=intervals),
         "costs": costs_of(runs, styles),
         "warnings": warnings_of(runs),
         "legal": environment_notices(main),

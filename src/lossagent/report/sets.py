@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 
+from lossagent.feedback import POOLED
 from lossagent.report.reading import EvaluatedRow, EvaluatedSet, RunData
 
 PURPOSES = {
@@ -32,7 +33,7 @@ def sets_of(run: RunData) -> dict[str, EvaluatedSet]:
     }
     if not rows:
         return {}
-    images = dict.fromkeys(i for row in rows.values() for scores in row.scores.values() for i in scores)
+    images = dict.fromkeys(i for row in rows.values() for s in row.scores.values() for i in s if i != POOLED)
     known = run.trajectory.start.feedback
     conditions = known.conditions if known is not None else {}
     return {"feedback": EvaluatedSet(images=tuple(images), rows=rows, conditions=conditions)}

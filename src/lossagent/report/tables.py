@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from lossagent.feedback import POOLED
 from lossagent.report.degradations import synthetic_conditions
 from lossagent.report.naming import MetricInfo, fixed_run, is_fixed
 from lossagent.report.numbers import NONE, Conditions, Difference, Scores, infinite, mean, paired, plain, signed
@@ -43,12 +45,16 @@ class Versus:
 
 @dataclass(frozen=True)
 class Cell:
-    """A mean score and its differences: to the start, to the fixed run at the same budget and at the same depth."""
+    """A mean score and its differences: to the start, to the fixed run at the same budget and at the same depth.
+
+    ``lacking`` says of how many images it is the mean, where some have no score.
+    """
 
     value: str
     start: Versus | None = None
     fixed: Versus | None = None
     depth: Versus | None = None
+    lacking: str = ""
 
 
 @dataclass(frozen=True)
@@ -163,7 +169,7 @@ def _table(
         for s in sources
     )
     drawn = synthetic_conditions(runs[0], name.removesuffix(UNSHARED))
-    images = max((len(s.scores.get(m.name, {})) for s in sources for m in shown), default=0)
+    images = max((len(s.scores.get(m.name, {}).keys() - {POOLED}) for s in sources for m in shown), default=0)
     return SetTable(
         name,
         PURPOSES.get(name.removesuffix(UNSHARED), OTHER_PURPOSE),
@@ -279,24 +285,28 @@ def _cell(
     text = _shown(scores, metric, conditions)
     if mean(scores, conditions) is None:
         return Cell(text)
+    missing = sum(score is None or math.isnan(score) for score in scores.values())
+    lacking = f"of {len(scores) - missing} of {len(scores)} images" if missing else ""
     if source.kind not in ("fixed", "agent", "control") or start is None:
-        return Cell(text)
+        return Cell(text, lacking=lacking)
     if source.kind == "control":  # what noise does is shown, and judged in no table
         change = paired(scores, start.get(metric.name, {}), conditions, interval=False)
-        return Cell(text, _text(change, metric, False) if change is not None else None)
+        return Cell(text, _text(change, metric, False) if change is not None else None, lacking=lacking)
 
     def versus(other: Mapping[str, Scores] | None) -> Versus | None:
         difference = paired(scores, (other or {}).get(metric.name, {}), conditions, interval=intervals)
-        return _text(difference, metric, intervals) if difference is not None else None
+        return _text(difference, metric, intervals, POOLED in scores) if difference is not None else None
 
-    return Cell(text, versus(start), versus(source.against), versus(source.at_depth))
+    return Cell(text, versus(start), versus(source.against), versus(source.at_depth), lacking)
 
 
-def _text(difference: Difference, metric: MetricInfo, intervals: bool) -> Versus:
+def _text(difference: Difference, metric: MetricInfo, intervals: bool, pooled: bool = False) -> Versus:
     places = metric.places(difference.mean)
     interval = ""
     if intervals and difference.low is not None and difference.high is not None:
         interval = f"[{signed(difference.low, places)}, {signed(difference.high, places)}]"
+    elif intervals and pooled:
+        interval = "of the whole set: no interval over images"
     elif intervals:
         interval = f"not estimable ({difference.images} {'image' if difference.images == 1 else 'images'})"
     return Versus(signed(difference.mean, places), interval, difference.verdict(metric.direction))

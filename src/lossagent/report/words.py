@@ -48,20 +48,26 @@ def goal_words(run: RunData) -> str:
             extra.append(f"a change of {compact(float(target['unit']))} counts one point")
         parts.append(f"{verb} {target.get('metric')}" + (f" ({', '.join(extra)})" if extra else ""))
     sentence = " and ".join(parts)
-    limits = section(run.experiment, "goal").get("constraints") or ()
-    rules = [_constraint(c) for c in limits if isinstance(c, dict)]
+    goal = section(run.experiment, "goal")
+    limits = goal.get("constraints") or ()
+    rules = [constraint_words(c) for c in limits if isinstance(c, dict)]
     if rules:
         sentence += f"{'; ' if sentence else ''}while {' and '.join(rules)}"
+    if stand_ins := [str(p.get("metric")) for p in goal.get("proxy") or () if isinstance(p, dict)]:
+        stands = "stands" if len(stand_ins) == 1 else "stand"
+        sentence += f"{'; ' if sentence else ''}{' and '.join(stand_ins)} {stands} in where a number is needed"
     return f"{sentence[:1].upper()}{sentence[1:]}." if sentence else ""
 
 
-def _constraint(rule: Mapping[str, Any]) -> str:
+def constraint_words(rule: Mapping[str, Any]) -> str:
+    """A constraint as part of a sentence: ``psnr_y stays at least the start's score − 0.3``."""
     side = "at least" if rule.get("at_least") is not None else "at most"
     value = rule.get("at_least") if rule.get("at_least") is not None else rule.get("at_most")
     base = {"start": "the start's score", "fixed": "the fixed run's score"}.get(str(rule.get("relative_to")), "")
     if base and isinstance(value, int | float):
         sign = "−" if value < 0 else "+"
-        return f"{rule.get('metric')} stays {side} {base} {sign} {compact(abs(float(value)))}"
+        by = f" {sign} {compact(abs(float(value)))}" if value else ""
+        return f"{rule.get('metric')} stays {side} {base}{by}"
     return f"{rule.get('metric')} stays {side} {value}"
 
 

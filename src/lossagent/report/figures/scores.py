@@ -27,8 +27,7 @@ def _panel(courses: Sequence[Course], metric: MetricInfo) -> Figure | None:
         axes.axhline(ceiling, color=TRUTH, linewidth=1.1, dashes=(1, 2), label="ground truth")
         told.append(f"Ground truth: {plain(ceiling, metric.places(ceiling))}.")
     legend(axes, courses)
-    part = "objective" if metric.objective else "guard"
-    title = f"{metric.name} {metric.arrow} ({part}, {metric.wanted})"
+    title = f"{metric.name} {metric.arrow} ({metric.role}, {metric.wanted})"
     alt = f"Mean {metric.name} on the feedback images over the iterations spent. {' '.join(told)}"
     return finish(drawing, f"score-{metric.name}", title, alt)
 
