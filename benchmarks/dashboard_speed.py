@@ -176,7 +176,8 @@ def follow(run: Path, states: int, images: int, metrics: int, whole: float, open
               f"{whole / statistics.median(idle):6.0f} x faster")  # fmt: skip
         new = statistics.median(updates)
         print(
-            f"/changes, one state new (median of 9):{new:7.3f} s   {whole / new:6.1f} x faster, worst {max(updates):.3f} s"
+            f"/changes, one state new (median of 9):{new:7.3f} s   {whole / new:6.1f} x faster, "
+            f"worst {max(updates):.3f} s"
         )
         for what, path in (
             ("losses of the whole run, first", "losses?points=400"),

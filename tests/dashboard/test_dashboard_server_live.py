@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,14 @@ import yaml
 from served_run import FACTS, INITIAL, SETTINGS, feedback_of, make, names, stage, write
 
 from lossagent.alarm import Lookout, alarms
+from lossagent.dashboard.decisions import exchanges_of
 from lossagent.dashboard.finding import Runs
 from lossagent.dashboard.intervals import Pair, paired_changes
 from lossagent.dashboard.lease import is_held
 from lossagent.dashboard.live import LiveRun
 from lossagent.dashboard.pictures import names_in
 from lossagent.dashboard.reading import EventLog, Tail
+from lossagent.errors import Refused
 from lossagent.events import Finished, Pruned, Resumed, Scored, Started, Warned
 from lossagent.feedback import Feedback, MetricFacts
 from lossagent.goal import Goal
@@ -130,6 +133,27 @@ def test_a_missing_part_is_no_failure(tmp_path: Path, name: str) -> None:
     assert ids(looked.summary()) == [0, 1]
     looked.curves.points(None, 100)
     assert ids(looked.changes("")) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "name", ["experiment.yaml", "environment.json", "losses.jsonl", "events.jsonl", "exchanges/state-0001.jsonl"]
+)
+@pytest.mark.parametrize("make_odd", [os.mkfifo, Path.mkdir])
+def test_pipes_and_folders_in_the_place_of_files_hold_nobody_up(
+    tmp_path: Path, name: str, make_odd: Callable[[Path], None]
+) -> None:
+    run = make(tmp_path / "run", states=2)
+    (run / name).unlink()
+    make_odd(run / name)
+    looked = live(run)
+    if name == "events.jsonl":
+        with pytest.raises(Refused, match="cannot be shown"):
+            looked.summary()
+    else:
+        assert ids(looked.summary()) == [0, 1]
+    assert bool(exchanges_of(run, 1)) == (name != "exchanges/state-0001.jsonl")
+    looked.curves.points(None, 10)
+    assert len(Runs(run).all()) == 1
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ def test_scores_are_one_an_image_in_float64_and_batches_are_bounded(weights, ima
 def test_references_are_compared_where_wanted_and_nowhere_else(weights, images):
     gap = PyIQA("gap")
     assert torch.allclose(gap(images, images * 0.5), (images * 0.5).mean(dim=(1, 2, 3)).double())
-    with pytest.raises(Refused, match="'?pyiqa:gap'? compares with a reference"):
+    with pytest.raises(Refused, match="pyiqa:gap compares with a reference"):
         gap(images)
     assert torch.equal(PyIQA("bright")(images, images * 0), PyIQA("bright")(images))
 
@@ -230,7 +230,7 @@ def test_the_file_put_there_is_read_and_its_hash_kept(weights, images):
 def test_a_failed_download_is_said_at_once(weights, images):
     with pytest.raises(MissingAsset, match=r"fetching it failed: .*To go on, put it there by hand"):
         PyIQA("weighted", download=True)(images)
-    with pytest.raises(MissingAsset, match="RN50.pt.*fetching it failed"):
+    with pytest.raises(MissingAsset, match=r"RN50.pt.*fetching it failed"):
         PyIQA("clipped", download=True)(images)
 
 
@@ -261,18 +261,20 @@ def test_everything_that_was_replaced_is_put_back(weights, images):
 def test_packages_that_are_missing_are_named_with_their_line(weights, monkeypatch):
     with pytest.raises(MissingPackage, match="pip install a_package_that_is_nowhere"):
         PyIQA("lacking").load()
-    monkeypatch.setattr(dependencies, "find_spec", lambda name: None if name in missing else name)
-    for missing, name, line in (
-        ({"pkg_resources"}, "clipiqa", "pip install 'setuptools<81'"),
-        ({"clip"}, "clipiqa", "pip install openai-clip"),
-        ({"icecream"}, "qalign", "pip install icecream"),
-        ({"bitsandbytes"}, "qalign_8bit", "pip install bitsandbytes"),
+    for package, name, line in (
+        ("pkg_resources", "clipiqa", "pip install 'setuptools<81'"),
+        ("clip", "clipiqa", "pip install openai-clip"),
+        ("icecream", "qalign", "pip install icecream"),
+        ("bitsandbytes", "qalign_8bit", "pip install bitsandbytes"),
     ):
+        monkeypatch.setattr(dependencies, "find_spec", _all_but(package))
         with pytest.raises(MissingPackage, match=line):
             PyIQA(name)
-    missing = {"bitsandbytes"}
-    PyIQA("qalign")
-    assert "pyiqa" not in sys.modules
+    PyIQA("qalign")  # 16 bits need no bitsandbytes
+
+
+def _all_but(package):
+    return lambda name: None if name == package else name
 
 
 def test_a_language_model_sees_one_image_and_never_falls_back(weights, images, monkeypatch):
@@ -285,9 +287,7 @@ def test_a_language_model_sees_one_image_and_never_falls_back(weights, images, m
 
 
 def test_what_pyiqa_raises_is_told_in_a_line_with_the_size(weights, images):
-    with pytest.raises(
-        Refused, match=r"'pyiqa:picky'.*cannot score an image of 40x48: AssertionError: wants 64 pixels$"
-    ):
+    with pytest.raises(Refused, match=r"'pyiqa:picky'.*score an image of 40x48: AssertionError: wants 64 pixels$"):
         PyIQA("picky")(images)
 
 

@@ -15,7 +15,8 @@ from rich.table import Table
 from lossagent.data import read
 from lossagent.errors import MissingAsset, Refused, UnknownName
 from lossagent.feedback import MetricFacts
-from lossagent.iqa import Scalar, installed, licence_notice
+from lossagent.iqa import Scalar, entry, installed, licence_notice
+from lossagent.iqa.listing import PREFIX
 from lossagent.metrics import MetricOptions, PyIQA, ScoreRow, create, known, score_paths
 from lossagent.metrics.colour import Space
 
@@ -26,7 +27,7 @@ def _list(wanted: bool) -> None:
         return
     table = Table("metric", "better", "usual range", "compares", box=None)
     for name in known():
-        facts = _facts(name)
+        facts = entry(name) if name.startswith(PREFIX) else _facts(name)
         ends = ("" if end is None else f"{end:g}" for end in (facts.low, facts.high))
         table.add_row(escape(name), facts.direction, " to ".join(ends), "yes" if facts.needs_reference else "")
     Console().print(table)

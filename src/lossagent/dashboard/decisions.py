@@ -83,8 +83,9 @@ def what_if_at(trajectory: Trajectory, number: int) -> Plain:
 
 def exchanges_of(run: Path, state: int) -> list[Exchange]:
     """The readable exchanges behind a decision, in the order they were made."""
+    path = run / "exchanges" / f"state-{state:04d}.jsonl"
     try:
-        lines, _ = read_lines(run / "exchanges" / f"state-{state:04d}.jsonl")
+        lines = read_lines(path)[0] if path.is_file() else []
     except OSError:
         return []
     found: list[Exchange] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -43,8 +44,12 @@ class Tail:
         A file that cannot be read is an empty one.
         """
         try:
-            with self.path.open("rb") as file:
-                return self._read(file.fileno())
+            # Without O_NONBLOCK a pipe in the place of a file would hold everybody up.
+            file = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                return self._read(file)
+            finally:
+                os.close(file)
         except OSError:
             replaced, self._seen = self.offset > 0, None
             self.offset = self.torn = 0
@@ -57,6 +62,8 @@ class Tail:
 
     def _read(self, file: int) -> tuple[list[bytes], bool]:
         about = os.fstat(file)
+        if not stat.S_ISREG(about.st_mode):
+            raise OSError(f"{self.path} is no plain file")
         now = (about.st_ino, about.st_size, about.st_mtime_ns)
         if now == self._seen:
             return [], False
@@ -188,8 +195,8 @@ class Watched:
         if seen is None:
             return True
         try:
-            if seen[1] > SMALL:
-                raise ValueError(f"it has {seen[1]} bytes")
+            if seen[1] > SMALL or not self.path.is_file():
+                raise ValueError(f"it is no plain file of at most {SMALL} bytes")
             text = self.path.read_text(encoding="utf-8")
             loaded = yaml.safe_load(text) if self.path.suffix == ".yaml" else json.loads(text)
             if not isinstance(loaded, dict):

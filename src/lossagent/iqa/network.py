@@ -104,6 +104,8 @@ class Network:
 
     def release(self) -> None:
         """Gives its memory back; it is made again at the next use."""
+        if self._model is None:
+            return
         self._model = None
         gc.collect()
         if self._device is not None and self._device.type == "cuda":

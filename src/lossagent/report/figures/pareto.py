@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from lossagent.feedback import Direction
-from lossagent.goal import Constraint, Goal
+from lossagent.goal import Constraint
 from lossagent.pareto import front
 from lossagent.report.figures.canvas import Course, Figure, finish, legend, panel, segments
 from lossagent.report.lookouts import fixed_at, goal_of
@@ -237,15 +238,15 @@ def _number(axes: Axes, plane: _Plane, points: Points, ahead: Sequence[int]) -> 
 
 def _frame(axes: Axes, plane: _Plane) -> None:
     """Names, and arrows along both axes in the direction that is wanted."""
+    axes.xaxis.set_major_locator(MaxNLocator(7))
     axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlabel(f"{plane.x.name} ({plane.x.wanted})", color=MUTED, fontsize=9)
     axes.set_ylabel(f"{plane.y.name} ({plane.y.wanted})", color=MUTED, fontsize=9)
     right, up = plane.x.direction == "higher", plane.y.direction == "higher"
     style = {"arrowstyle": "-|>", "color": MUTED, "linewidth": 1.4, "shrinkA": 0, "shrinkB": 0}
-    tail, head = (0.84, 1.0) if right else (1.0, 0.84)
-    axes.annotate("", (head, 0), (tail, 0), xycoords="axes fraction", textcoords="axes fraction", arrowprops=style)
-    tail, head = (0.78, 1.0) if up else (1.0, 0.78)
-    axes.annotate("", (0, head), (0, tail), xycoords="axes fraction", textcoords="axes fraction", arrowprops=style)
+    arrows = (((float(right), 0.0), (abs(right - 0.14), 0.0)), ((0.0, float(up)), (0.0, abs(up - 0.22))))
+    for head, tail in arrows:
+        axes.annotate("", head, tail, xycoords="axes fraction", textcoords="axes fraction", arrowprops=style)
     axes.margins(0.12)
     legend(axes, ())
     if (drawing := axes.get_figure(root=True)) is not None:
