@@ -8,6 +8,7 @@ from __future__ import annotations
 import html.parser
 import json
 import math
+import os
 import re
 import unicodedata
 from collections import Counter
@@ -20,9 +21,11 @@ import yaml
 from agents.kit import GOAL, IMAGES, NIQE, grow, niqe, seen, weights
 from hostile import CHARACTERS, HALVES, NEVER, PAGES, TEXTS
 from lossagent.agents import LLM, Agent, Fixed, LLMOptions, Random, Rollback, View
+from lossagent.agents.llm import Moves, Numbers, Pattern
 from lossagent.agents.llm.history import AS_DATA
 from lossagent.chat import Scripted, quote
 from lossagent.chat.server import LARGEST
+from lossagent.errors import Refused
 from lossagent.events import EVENTS, AnyEvent, Commented, Decided, Scored, Warned
 from lossagent.feedback import Feedback, Remark
 from lossagent.goal import Goal
@@ -54,18 +57,22 @@ def test_the_corpus_is_wide() -> None:
 # -- prompts ------------------------------------------------------------------------------------------------
 
 
-def told(text: str, goal: Goal, scored: bool = True) -> View:
+def told(text: str, goal: Goal) -> View:
     """Three states with the text as author, remark, comment, image name and wish."""
-    images = (text, *IMAGES[1:]) if scored else ()
+    name = image_named(text)
     remarks = (
         Remark(author=text, text=text),
-        Remark(author="anna", text=text, image=text),
+        Remark(author="anna", text=text, image=name),
         Remark(author=text, text="plain", image=IMAGES[2]),
     )
-    feedback = niqe(5.0, images).model_copy(update={"remarks": remarks}) if scored else Feedback(remarks=remarks)
+    feedback = niqe(5.0, (name, *IMAGES[1:])).model_copy(update={"remarks": remarks})
     stages = [(i, weights(1.0, 0.1 * (i + 1), 0.01), feedback) for i in range(3)]
-    view = seen(grow(stages, start=feedback), BOUNDS, goal)
-    return view
+    return seen(grow(stages, start=feedback), BOUNDS, goal)
+
+
+def image_named(text: str) -> str:
+    """An image of that name; names of images are names of files, which hold no halves of pairs."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def bare(prompt: str) -> str:
@@ -80,7 +87,7 @@ def test_foreign_words_stay_between_their_quotation_marks(text: str) -> None:
     harmless = "soft hair" if quote(text) else ""  # words that vanish are not shown, as none are
     for goal, plain in zip(goals, (GOAL.model_copy(update={"wish": "a"}), Goal(wish="a")), strict=True):
         for options in (LLMOptions(), LLMOptions(query="per_image", answer="pattern")):
-            image = None if options.query == "pooled" else text
+            image = None if options.query == "pooled" else image_named(text)
             compared = None if options.query == "pooled" else harmless
             agent = LLM(Scripted([]), options)
             for short in (False, True):
@@ -120,10 +127,27 @@ def answers(text: str) -> list[str]:
     ]
 
 
+@names
+def test_an_answer_is_read_within_bounds_or_refused_in_one_line(text: str) -> None:
+    for form in (Pattern(), Numbers(), Moves(switch=True)):
+        for answer in answers(text):
+            try:
+                parsed = form.parse(answer, INITIAL, BOUNDS)
+            except Refused as error:
+                assert len(str(error)) < 400
+                assert "\n" not in quote(str(error), 400)
+                continue
+            check_thoughts(parsed.thoughts)
+            for name, value in BOUNDS.project(parsed.weights, INITIAL).magnitudes.items():
+                low, high = BOUNDS.box(name)
+                assert low <= value <= high
+                assert 0.499 <= value / INITIAL.magnitudes[name] <= 2.001
+
+
 def llm(text: str, answer: str) -> Agent:
     replies = answers(text)
     chat = Scripted(lambda messages, seed: replies[seed % len(replies)])
-    return LLM(chat, LLMOptions.model_validate({"answer": answer, "retries": 1}))
+    return LLM(chat, LLMOptions.model_validate({"answer": answer, "retries": 1, "prompt_limit": 2000}))
 
 
 AGENTS: dict[str, Callable[[str], Agent]] = {
@@ -142,13 +166,13 @@ def feedback_on(text: str, score: float) -> Feedback:
 
 
 def steer(log: MemoryLog | RunFolder, agent: Agent, text: str) -> Trajectory:
-    """Four stages, of which the second is worse."""
+    """Three stages, of which the second is worse."""
     goal = GOAL.model_copy(update={"wish": text or "none"})
     steering = Steering(
         agent=agent,
         goal=goal,
         initial=INITIAL,
-        stages=4,
+        stages=3,
         log=log,
         metrics={"niqe": NIQE},
         bounds=BOUNDS,
@@ -156,7 +180,7 @@ def steer(log: MemoryLog | RunFolder, agent: Agent, text: str) -> Trajectory:
         surroundings=Surroundings(loss_facts={"gan": "sharpens"}),
     )
     steering.tell(0, feedback=feedback_on(text, 7.0))
-    for score in (6.0, 8.0, 5.5, 5.0):
+    for score in (6.0, 8.0, 5.5):
         stage = steering.ask()
         assert stage is not None
         steering.tell(stage.state, feedback=feedback_on(text, score))
@@ -176,8 +200,12 @@ def check_weights(trajectory: Trajectory) -> None:
             assert low <= value <= high
             assert 0.499 <= value / before.magnitudes[name] <= 2.001
         assert decision.weights["l1"] == 1.0
-        assert len(decision.thoughts) <= 1000
-        assert not any(unicodedata.category(c)[0] == "C" for c in decision.thoughts)
+        check_thoughts(decision.thoughts)
+
+
+def check_thoughts(thoughts: str) -> None:
+    assert len(thoughts) <= 1000
+    assert not any(unicodedata.category(c)[0] == "C" for c in thoughts)
 
 
 def check_lines(lines: list[str], events: list[AnyEvent]) -> None:
@@ -208,7 +236,7 @@ def test_halves_of_pairs_in_answers_stop_no_record() -> None:
             replies = answers(text)
             chat = Scripted(lambda messages, seed, replies=replies: replies[seed % len(replies)])
             steer(log, LLM(chat, LLMOptions.model_validate({"answer": answer})), "plain")
-            for number in range(5):
+            for number in range(4):
                 assert all(e.model_dump_json() for e in log.exchanges(number).values())
 
 
@@ -248,7 +276,7 @@ def test_letters_are_read_or_refused_and_stop_nothing(text: str) -> None:
             continue
         assert LETTERS.validate_json(letter.model_dump_json()) == letter
         if letter.kind == "comment":
-            event = Commented(state=0, remark=Remark(author=letter.rater, text=letter.text, image=letter.image))
+            event = Commented(state=0, letter="1", remark=Remark(author=letter.rater, text=letter.text, image=letter.image))
             check_lines([event.model_dump_json()], [event])
 
 
@@ -258,8 +286,15 @@ def test_a_mailbox_of_hostile_files_is_emptied(tmp_path: Path) -> None:
     box.mkdir(parents=True)
     for number, text in enumerate(TEXTS.values()):
         (box / f"{number:03d}.json").write_bytes(text.encode())
-    for path, received in Mailbox(run).waiting() if hasattr(Mailbox(run), "waiting") else ():
+    # What is no JSON may still be being written; here it has lain there for long.
+    for path in box.iterdir():
+        os.utime(path, (0, 0))
+    mailbox = Mailbox(run)
+    for path, received in list(mailbox.waiting()):
         assert all(one.letter is None for one in received), path
+        mailbox.put_away(path, ["hostile"])
+    left = {path.name for path in box.iterdir() if path.is_file()}
+    assert left == set()
 
 
 # -- pages --------------------------------------------------------------------------------------------------
@@ -310,7 +345,10 @@ def poisoned(folder: Path, texts: Mapping[str, str]) -> Path:
             )
         lines.append(event.model_dump_json())
     warned: list[AnyEvent] = [Warned(text=text) for text in everything]
-    said = [Commented(state=1, remark=Remark(author=text[:60], text=text, image=text[:60])) for text in everything]
+    said = [
+        Commented(state=1, letter=f"{number}", remark=Remark(author=text[:60], text=text, image=text[:60]))
+        for number, text in enumerate(everything)
+    ]
     lines[-1:-1] = [event.model_dump_json() for event in (*warned, *said)]
     (run / "events.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     exchanges = [
@@ -377,5 +415,5 @@ def test_a_reply_larger_than_any_answer_is_not_read_into_a_record() -> None:
     chat = Scripted(lambda messages, seed: TEXTS["very long"])
     log = MemoryLog()
     steer(log, LLM(chat, LLMOptions()), "plain")
-    assert all(len(e.raw or "") <= 20_000 for n in range(5) for e in log.exchanges(n).values())
+    assert all(len(e.raw or "") <= 20_000 for n in range(4) for e in log.exchanges(n).values())
     assert isinstance(INITIAL, Weights)

@@ -23,7 +23,8 @@ from lossagent.chat.table import create as create_chat
 from lossagent.data import ImageSet
 from lossagent.evaluation import Row
 from lossagent.experiment import Experiment
-from lossagent.feedback import Feedback
+from lossagent.experiment.metrics import PEOPLE
+from lossagent.feedback import Feedback, MetricFacts
 from lossagent.losses import LOSSES, LossRepository
 from lossagent.metrics import Metric
 from lossagent.objectives import Scores
@@ -81,6 +82,12 @@ class Parts:
         return {"ground truth": Row(None, None, feedback)} if feedback is not None else {}
 
     @property
+    def facts(self) -> dict[str, MetricFacts]:
+        """Facts of every metric, those that people give included."""
+        people = {name: PEOPLE[name] for name in self.experiment.goal.metrics if name in PEOPLE}
+        return people | {name: metric.facts for name, metric in self.metrics.items()}
+
+    @property
     def guards(self) -> frozenset[str]:
         """Metrics that are watched, not steered by."""
         return frozenset(self.metrics) - {target.metric for target in self.experiment.goal.targets}
@@ -103,6 +110,8 @@ class Parts:
             "seeds": {"experiment": self.experiment.seed},
             "weights": foreign_weights(self.experiment),
             "image_sets": self.sets.record(),
+            "metrics": {name: facts.model_dump(mode="json") for name, facts in self.facts.items()},
+            "ceiling": self.ceiling,
             "notices": notices,
             "overlaps": list(self.sets.overlaps),
             "package": metadata.version("lossagent"),

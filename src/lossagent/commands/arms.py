@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from lossagent.console import Narrator
-from lossagent.errors import Interrupted, Refused
+from lossagent.errors import Interrupted, Refused, Waiting
 from lossagent.experiment import Experiment, load, located, parse
 from lossagent.runs import is_run, read_trajectory, refuse_existing
 from lossagent.session import Session
@@ -68,6 +68,8 @@ def carry_out(experiment: Experiment, folder: Path, depth: int | None, console: 
         except KeyboardInterrupt as error:
             what = f"{error} " if isinstance(error, Interrupted) else ""
             raise Interrupted(f"{what}Start it again to go on: {again}") from error
+        except Waiting as error:
+            raise Waiting(f"{error} Start it again to go on: {again}", error.until) from error
     trajectory = read_trajectory(folder)
     assert trajectory.finished is not None, "an evaluated run is finished"
     return trajectory.states[trajectory.finished.selected].depth

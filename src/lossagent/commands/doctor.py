@@ -17,7 +17,13 @@ EXTRAS = {
     "xllamacpp": ("llm", "embedded language model"),
     "skimage": ("demo", "photographs of the demo"),
     "sklearn": ("demo", "photographs of the demo"),
+    "spandrel": ("archs", "foreign architectures"),
+    "pyiqa": ("iqa", "pyiqa's metrics (PolyForm Noncommercial)"),
+    "starlette": ("dashboard", "dashboard"),
+    "uvicorn": ("dashboard", "dashboard"),
     "tensorboard": ("trackers", "TensorBoard"),
+    "wandb": ("trackers", "Weights & Biases"),
+    "mlflow": ("trackers", "MLflow"),
 }
 
 

@@ -21,10 +21,10 @@ from lossagent.metrics import MetricOptions, PyIQA, ScoreRow, create, known, sco
 from lossagent.metrics.colour import Space
 
 
-def _list(wanted: bool) -> None:
-    """Prints the metrics there are, and ends."""
+def _list(wanted: bool) -> bool:
+    """Prints the metrics there are and ends, where that is wanted."""
     if not wanted:
-        return
+        return wanted
     table = Table("metric", "better", "usual range", "compares", box=None)
     for name in known():
         facts = entry(name) if name.startswith(PREFIX) else _facts(name)

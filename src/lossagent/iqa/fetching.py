@@ -16,6 +16,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import httpx
@@ -24,6 +25,9 @@ import torch
 
 SECONDS = 30.0
 """How long a server may be silent."""
+
+NEAR = 12
+"""How many callers of ``urlopen`` are looked at."""
 
 SWITCH = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 """torch's switch by which ``torch.load`` takes tensors alone, whatever its caller asks for."""
@@ -122,11 +126,7 @@ def _hub(original: Function, watch: Watch, download: bool) -> Function:
 def _opener(original: Function, watch: Watch, download: bool) -> Function:
     def urlopen(url: object, *rest: object, **named: object) -> object:
         address = str(getattr(url, "full_url", url))
-        # CLIP's loaders open the address themselves; their own variable says where the file would go.
-        frame = inspect.currentframe()
-        caller = frame.f_back if frame is not None else None
-        target = caller.f_locals.get("download_target") if caller is not None else None
-        place = Path(str(target)) if target is not None else None
+        place = _target(inspect.currentframe())
         file, folder = (place.name, str(place.parent)) if place is not None else (address.rpartition("/")[-1], "")
         if not download:
             watch.want(Wanted(file, folder, address))
@@ -139,6 +139,15 @@ def _opener(original: Function, watch: Watch, download: bool) -> Function:
             raise
 
     return urlopen
+
+
+def _target(frame: FrameType | None) -> Path | None:
+    """Where CLIP's loaders, which open addresses themselves, would put a file: their own variable says so."""
+    for _ in range(NEAR):
+        frame = frame.f_back if frame is not None else None
+        if frame is not None and "download_target" in frame.f_locals:
+            return Path(str(frame.f_locals["download_target"]))
+    return None
 
 
 def _reader(original: Function, watch: Watch) -> Function:

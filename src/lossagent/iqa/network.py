@@ -146,12 +146,15 @@ class Network:
         while start < len(images):
             part = slice(start, start + self.batch)
             count = len(images[part])
-            found, drew = _call(model, images[part], references[part] if references is not None else None)
-            if count > 1 and (drew or found.numel() != count):
+            given, drew = _call(model, images[part], references[part] if references is not None else None)
+            found = _numbers(given)
+            single = found is not None and found.numel() == count
+            if count > 1 and (drew or not single):
                 self.batch = 1
                 continue
-            if found.numel() != count:
-                raise Refused(f"metric {self.entry.full_name!r} gave {list(found.shape)} values for {count} image(s).")
+            if found is None or not single:
+                what = type(given).__name__ if found is None else f"{found.numel()} numbers"
+                raise Refused(f"metric {self.entry.full_name!r} gave {what} in place of a number for an image.")
             parts.append(found.reshape(count))
             start += count
         return torch.cat(parts)
@@ -168,24 +171,28 @@ def _create(entry: Entry, options: Mapping[str, Scalar], gradient: bool, device:
     return model.requires_grad_(False).eval()
 
 
-def _call(model: Callable[..., object], images: Tensor, references: Tensor | None) -> tuple[Tensor, bool]:
-    """Its values, and whether it drew random numbers."""
+def _call(model: Callable[..., object], images: Tensor, references: Tensor | None) -> tuple[object, bool]:
+    """What it gave, and whether it drew random numbers."""
     with _alone(images.device):
         before = _state(images.device)
         found = model(images) if references is None else model(images, references)
-        drew = any(not torch.equal(a, b) for a, b in zip(before, _state(images.device), strict=True))
-    if not isinstance(found, Tensor):
-        try:
-            found = torch.as_tensor(found, dtype=torch.float64)
-        except (TypeError, ValueError, RuntimeError):
-            raise Refused(f"it gave {type(found).__name__} in place of numbers") from None
-    return found, drew
+        return found, before != _state(images.device)
 
 
-def _state(device: torch.device) -> list[Tensor]:
-    drawn = hash(pickle.dumps((random.getstate(), np.random.get_state())))
-    states = [torch.get_rng_state(), torch.tensor(drawn)]
-    return [*states, torch.cuda.get_rng_state(device)] if device.type == "cuda" else states
+def _state(device: torch.device) -> bytes:
+    """The state of every generator that a metric may draw from."""
+    cuda = torch.cuda.get_rng_state(device).tolist() if device.type == "cuda" else None
+    return pickle.dumps((random.getstate(), np.random.get_state(), torch.get_rng_state().tolist(), cuda))
+
+
+def _numbers(found: object) -> Tensor | None:
+    """Scores as a tensor, ``None`` if they are none."""
+    if isinstance(found, Tensor):
+        return found
+    try:
+        return torch.as_tensor(found, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError):
+        return None
 
 
 @contextmanager

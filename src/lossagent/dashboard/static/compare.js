@@ -23,7 +23,7 @@ export function compare(root, query) {
     modes,
     el("button", { type: "button", class: "small", onclick: () => viewer.view.reset() }, "Reset zoom"), scale,
   );
-  const help = el("p", { class: "quiet help" }, "Wheel or pinch zooms both, drag moves, double click resets. Slider: drag the divider or use the arrow keys. Flicker: space bar.");
+  const help = el("p", { class: "quiet help" }, "Wheel or pinch zooms both, drag moves, double click resets. Slider: drag the divider or use the arrow keys. Flicker: space bar or a tap.");
   let run = null;
   let listed = "";
   fill(root, el("h1", {}, "Images"), bar, viewer.node, help);

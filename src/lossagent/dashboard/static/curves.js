@@ -10,6 +10,7 @@ import { role } from "./words.js";
 const DOTS = 160;
 const UNDONE = { key: "undone", label: "undone", shape: "dot", look: "hollow", fixed: true };
 const SELECTED = { key: "selected", label: "selected", shape: "star", look: "selected", fixed: true };
+const ALARM = { key: "alarm", label: "alarm", shape: "cross", look: "alarm", fixed: true };
 const BEST = { key: "best", label: "best", shape: "diamond", look: "best", fixed: true };
 
 function layersOf(key, style, series) {
@@ -88,6 +89,7 @@ export function scoreModel(run, metric, kept) {
       ...(series.points.undone.length ? [UNDONE] : []),
       ...(facts.direction ? [BEST] : []),
       ...(chosen ? [SELECTED] : []),
+      ...(run.states.some((s) => s.alarm?.length) ? [ALARM] : []),
     ],
     layers: [
       band("noise", "noise", bands, "area score"),

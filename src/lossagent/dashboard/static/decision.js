@@ -20,6 +20,7 @@ export function decision(root, id, onError) {
   const below = el("div");
   const parts = { head: makeParts(head), body: makeParts(body) };
   const chart = makeChart({ title: "Losses during the stage", link: makeLink(), name: "stage" });
+  chart.node.hidden = true;
   let asked = "";
   let stopped = false;
   fill(root, head, body, el("section", {}, el("div", { class: "charts one" }, chart.node)), below);

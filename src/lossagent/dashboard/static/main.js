@@ -33,7 +33,15 @@ const problem = (error) => tell("page", error);
 function followed(id) {
   if (store?.id === id) return;
   store?.stop();
-  store = id === null ? null : follow(id, (run) => show(run), (error) => tell("run", error?.status === 0 ? null : error));
+  store = id === null ? null : follow(id, (run) => show(run), gone);
+}
+
+function gone(error) {
+  tell("run", error?.status === 0 ? null : error);
+  if (error?.status !== 404 || store?.value) return;
+  mounted?.destroy?.();
+  mounted = null;
+  fill(holder, el("p", {}, el("a", { href: "#/" }, "To the list of runs")));
 }
 
 function show(run) {

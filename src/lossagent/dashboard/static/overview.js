@@ -58,6 +58,7 @@ export function overview(root) {
     showBanners(parts.banners, run);
     parts.facts("goal", goalOf(run), goal);
     const kept = lineage(run.states, run.head);
+    parts.facts("scored", run.states.some((s) => s.scored), (any) => (any ? null : el("p", { class: "quiet" }, "No state is scored yet: curves appear as soon as one is.")));
     const metrics = Object.entries(run.metrics ?? {}).sort(([, a], [, b]) => (ORDER[a.role] ?? 3) - (ORDER[b.role] ?? 3));
     for (const [metric] of metrics) chart(`score:${metric}`, scores, metric, 210).update(scoreModel(run, metric, kept));
     chart("weights", inner, "Weights").update(weightModel(run, kept, relative));

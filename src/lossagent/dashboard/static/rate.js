@@ -45,7 +45,7 @@ export function rate(root, run, onError) {
   }
 
   async function begin() {
-    fill(root, el("div", { class: "row" }, progress, el("span", { class: "quiet" }, "as ", el("strong", {}, page.rater), " ", el("button", { type: "button", class: "small", onclick: askName }, "change"))), place, note);
+    fill(root, el("div", { class: "ratebar" }, progress, note, el("span", { class: "quiet who" }, "as ", el("strong", {}, page.rater), " ", el("button", { type: "button", class: "small", onclick: askName }, "change"))), place);
     await load();
   }
 

@@ -30,7 +30,7 @@ export function makeTaskView(run, task, { comment, onAnswer, onSkip, onUndo }) {
   const answers = el("div", { class: `answers ${task.kind}`, role: "group", "aria-label": ASKED[task.kind] });
   const node = el(
     "div", { class: "asked", tabindex: -1 },
-    el("h1", {}, ASKED[task.kind]), shown.node, answers, box,
+    el("h1", {}, ASKED[task.kind]), shown.node, task.kind === "comment" ? [box, answers] : [answers, box],
     el("p", { class: "quiet tools" }, shown.tools, onSkip ? el("button", { type: "button", class: "small", onclick: onSkip }, "Later") : null),
     el("p", { class: "quiet help" }, help(task.kind)),
   );
@@ -94,12 +94,13 @@ function zoomer(view) {
   return () => (view.scale > 1.01 ? view.reset() : view.set(3, view.x, view.y));
 }
 
+// Whoever prefers one at a time keeps it from task to task.
+let single = false;
+
 function pairOf(run, task) {
   const viewer = makeViewer();
-  const toggle = el("button", { type: "button", class: "small", "aria-pressed": "false", onclick: () => flip(true) }, "One at a time");
-  const other = el("button", { type: "button", class: "small", hidden: true, onclick: () => viewer.flip() }, "Show the other");
+  const toggle = el("button", { type: "button", class: "small", "aria-pressed": String(single), onclick: () => flip(true) }, "One at a time");
   const zoom = zoomer(viewer.view);
-  let single = false;
   let covered = false;
 
   // Side by side on a phone the panes are tall and narrow: begin a little closer.
@@ -116,12 +117,12 @@ function pairOf(run, task) {
     single = !single;
     viewer.mode(single ? "flicker" : "side");
     toggle.setAttribute("aria-pressed", String(single));
-    other.hidden = !single;
     return undefined;
   }
 
+  if (single) viewer.mode("flicker");
   viewer.show(...["left", "right"].map((side) => ({ src: source(run, task, side), alt: `${side} picture`, label: side === "left" ? "Left" : "Right" })));
-  return { node: viewer.node, tools: [el("button", { type: "button", class: "small", onclick: zoom }, "Zoom"), toggle, other], zoom, flip, destroy: viewer.destroy };
+  return { node: viewer.node, tools: [el("button", { type: "button", class: "small", onclick: zoom }, "Zoom"), toggle], zoom, flip, destroy: viewer.destroy };
 }
 
 function singleOf(run, task) {

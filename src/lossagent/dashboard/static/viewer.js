@@ -88,12 +88,18 @@ function slider(node, view) {
 }
 
 function flicker(node, view) {
-  const pane = makePane(view, "One picture at a time, space changes it");
+  const pane = makePane(view, "One picture at a time");
   const caption = el("figcaption", { role: "status" });
-  const button = el("button", { type: "button", onclick: () => flip() }, "Change picture (space)");
+  const button = el("button", { type: "button", onclick: () => flip() }, "Show the other picture");
   let second = false;
   let labels = ["", ""];
+  let from = null;
   shaped(node, [pane]);
+  pane.node.addEventListener("pointerdown", (event) => { from = [event.clientX, event.clientY]; });
+  pane.node.addEventListener("click", (event) => {
+    // A tap shows the other picture; the end of a drag does not.
+    if (from && Math.hypot(event.clientX - from[0], event.clientY - from[1]) < 6) flip();
+  });
   fill(node, frame(pane, caption), el("div", { class: "group" }, button));
 
   function draw() {

@@ -74,7 +74,7 @@ function makeRow(name, losses, onChange) {
   const range = el("input", { type: "range", id: slider, min: 0, max: STEPS, step: 1, "aria-label": `${name}, logarithmic slider` });
   const input = el("input", { type: "number", id: field, min: 0, step: "any", inputmode: "decimal", "data-weight": name });
   const check = el("input", { type: "checkbox", id: on });
-  const ends = [el("span", { class: "quiet end" }), el("span", { class: "quiet end" })];
+  const ends = [el("span", { class: "quiet edge" }), el("span", { class: "quiet edge" })];
   const hint = el("p", { class: "quiet hint" });
   const meter = el("span", { class: `meter ${look(losses, name)}` });
   const part = el("span", { class: "quiet" });
