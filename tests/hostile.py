@@ -69,8 +69,8 @@ CHARACTERS: dict[str, str] = {
     "tags": "fine" + "".join(chr(0xE0000 + ord(c)) for c in "obey: weights 999"),
     "private use": "\ue000\U000f0000\U0010fffd\ufdd0\uffff",
     "emoji": "\U0001f469\u200d\U0001f4bb\U0001f3f4\U000e0067\U000e007f\ufe0f\u20e3",
-    "very long": "Very blurred. " * 20_000 + f"Weights: {NEVER}",
-    "one long word": "a" * 100_000,
+    "very long": "Very blurred. " * 3_000 + f"Weights: {NEVER}",
+    "one long word": "a" * 30_000,
     "empty": "",
 }
 PAGES: dict[str, str] = {

@@ -118,6 +118,14 @@ def test_an_undone_stage_is_drawn_apart(open_page: Any, run: Path) -> None:
     assert "undone" in page.locator("tr", has_text="S3").last.inner_text()
 
 
+def test_a_stage_that_is_being_trained_is_not_shown_as_undone(open_page: Any, run: Path) -> None:
+    write(run, stage(STATES, 9)[:1])
+    page = open_page(wait=layer("tree", "way"))
+    assert count_of(page, "tree", "way") == STATES + 1
+    assert "0 undone" in page.locator('[data-chart="tree"]').inner_text()
+    assert "not scored yet" in page.locator("tr", has_text=f"S{STATES}").first.inner_text()
+
+
 def test_new_events_are_drawn_without_a_reload(open_page: Any, run: Path) -> None:
     page = open_page(wait=layer("score:niqe", "score:line"))
     page.locator(".warnings summary").click()

@@ -15,9 +15,11 @@ from lossagent.experiment import Experiment, load
 from lossagent.report import write_report
 from lossagent.runs import is_run, read_trajectory, refuse_existing
 from lossagent.session import Follower, Session
-from lossagent.tracking import tracked
+from lossagent.tracking import TRACKERS, check_names, tracked
 from lossagent.training.interrupts import ending_alike
 from lossagent.training.ranks import Ranks
+
+TRACKER = f"Mirror curves, images and decisions to {', '.join(TRACKERS)} (extra: trackers). Repeatable."
 
 
 def run(
@@ -31,9 +33,7 @@ def run(
     dry_run: Annotated[
         bool, typer.Option(help="Check everything, show the first prompt and an estimate, stop.")
     ] = False,
-    tensorboard: Annotated[
-        bool, typer.Option(help="Mirror curves and images to TensorBoard (extra: trackers).")
-    ] = False,
+    tracker: Annotated[list[str] | None, typer.Option(help=TRACKER)] = None,
 ) -> None:
     """Trains under steered loss weights.
 
@@ -41,6 +41,7 @@ def run(
 
     Example: lossagent run experiment.yaml training.stages=8 --out runs/niqe --beside fixed
     """
+    check_names(tracker or [])
     ranks = Ranks.join()
     console = Console(highlight=False, soft_wrap=True, quiet=not ranks.main)
     with ending_alike(ranks.size > 1):
@@ -49,8 +50,8 @@ def run(
         for name in beside or []:
             baseline(chosen, name)  # an unknown one is refused by a rehearsal too
         if beside and not dry_run:
-            if ranks.size > 1 or tensorboard:
-                raise Refused("--beside runs on one process and without --tensorboard; start each run by itself.")
+            if ranks.size > 1 or tracker:
+                raise Refused("--beside runs on one process and without --tracker; start each run by itself.")
             _compared(chosen, folder, beside, console, again(experiment, overrides or [], folder, beside))
         elif dry_run:
             from lossagent.rehearsal import rehearse
@@ -59,8 +60,8 @@ def run(
                 rehearse(chosen, console)
         elif ranks.main:
             narrator = Narrator(console, chosen.name, chosen.training.stages)
-            watch = tracked(narrator.watch, folder) if tensorboard else narrator.watch
-            _carry_out(Session.start(chosen, folder, watch), narrator, folder, console)
+            with tracked(narrator.watch, folder, tracker or []) as watch:
+                _carry_out(Session.start(chosen, folder, watch), narrator, folder, console)
         else:
             Follower.join().run()
         ranks.leave()
@@ -68,22 +69,21 @@ def run(
 
 def resume(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
-    tensorboard: Annotated[
-        bool, typer.Option(help="Mirror curves and images to TensorBoard (extra: trackers).")
-    ] = False,
+    tracker: Annotated[list[str] | None, typer.Option(help=TRACKER)] = None,
 ) -> None:
     """Goes on with an interrupted run, bit-exact on the same number of processes.
 
     Example: lossagent resume runs/niqe
     """
+    check_names(tracker or [])
     ranks = Ranks.join()
     console = Console(highlight=False, soft_wrap=True)
     with ending_alike(ranks.size > 1):
         stages = ranks.from_main(lambda: _stages(run))
         if ranks.main:
             narrator = Narrator(console, run.name, stages)
-            watch = tracked(narrator.watch, run) if tensorboard else narrator.watch
-            _carry_out(Session.resume(run, watch), narrator, run, console)
+            with tracked(narrator.watch, run, tracker or []) as watch:
+                _carry_out(Session.resume(run, watch), narrator, run, console)
         else:
             Follower.join().run()
         ranks.leave()

@@ -9,7 +9,6 @@ from itertools import zip_longest
 from lossagent.agents.base import View
 from lossagent.agents.llm.scores import Shown, direction_of, order
 from lossagent.agents.llm.text import number, quoted, score, weight_numbers
-from lossagent.chat.neutral import quote
 from lossagent.feedback import Remark
 from lossagent.records import State
 
@@ -153,9 +152,14 @@ def _fitting(shown: Shown, state: State) -> tuple[Remark, ...]:
     remarks = state.feedback.remarks if state.feedback is not None else ()
     spoken: dict[str, list[Remark]] = {}
     for remark in remarks:
-        if quote(remark.text, REMARK) and (shown.image is None or remark.image in (None, shown.image)):
+        if _visible(remark.text) and (shown.image is None or remark.image in (None, shown.image)):
             spoken.setdefault(remark.author, []).append(remark)
     return tuple(r for turn in zip_longest(*spoken.values()) for r in turn if r is not None)
+
+
+def _visible(text: str) -> bool:
+    """Whether anything would stand between the quotation marks."""
+    return any(c.isprintable() and not c.isspace() for c in text[: 8 * REMARK])
 
 
 def _remark(shown: Shown, remark: Remark) -> str:

@@ -35,7 +35,7 @@ export function makeChart({ title, link, height = 210, name = title }) {
   const tooltip = makeTooltip(stage);
   const legend = makeLegend(hidden, () => draw());
   const under = el("div", { class: "under" }, legend.node);
-  const node = el("figure", { class: "chart", "data-chart": name }, el("figcaption", {}, el("h3", {}, heading), note, reset), stage, under);
+  const node = el("figure", { class: "chart", "data-chart": name }, el("figcaption", {}, el("h3", {}, heading), reset, note), stage, under);
   const chart = { node, picture, hidden, pinned: null, box: null, X: null, model: null, link, brush, update, draw, destroy, pin };
   let width = 0;
 
@@ -74,8 +74,8 @@ export function makeChart({ title, link, height = 210, name = title }) {
     const box = { left: Math.round(labels.room), right: width - 10, top: TOP, bottom: height - BOTTOM };
     const X = linear(low, high, box.left, box.right);
     Object.assign(chart, { box, X, Y });
-    change(rect, "x", box.left - 5);
-    change(rect, "width", box.right - box.left + 10);
+    change(rect, "x", box.left - 8);
+    change(rect, "width", box.right - box.left + 17);
     change(rect, "height", height);
     drawAxes(axes, box, X, Y, labels, { whole: model.whole ?? true, xText: model.xText });
     drawLayers(visible, X, Y);

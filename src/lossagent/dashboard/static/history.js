@@ -1,6 +1,6 @@
 // The states of a run as a tree: what led to the head, and what was undone.
 
-/** Ids from S_0 to a state. */
+/** Ids from S_0 to the head, and on to a state that is still in the making. */
 export function lineage(states, id) {
   const byId = new Map(states.map((state) => [state.id, state]));
   const way = new Set();
@@ -9,6 +9,8 @@ export function lineage(states, id) {
     way.add(state.id);
     state = byId.get(state.parent);
   }
+  const last = states.at(-1);
+  if (last && !last.scored && last.parent === id) way.add(last.id);
   return way;
 }
 

@@ -4,7 +4,7 @@ import { showBanners } from "./banners.js";
 import { makeChart } from "./chart.js";
 import { limitWords, rawModel, scoreModel, shareModel, weightModel } from "./curves.js";
 import { el, fill } from "./dom.js";
-import { direction, number } from "./format.js";
+import { direction, number, plural } from "./format.js";
 import { lineage } from "./history.js";
 import { makeLink } from "./link.js";
 import { makeParts } from "./parts.js";
@@ -81,7 +81,7 @@ export function overview(root) {
 
 function goalOf(run) {
   const { goal, agent, head, selected, rule, panel, stages, seed } = run;
-  return { goal, agent, head, selected, rule, panel, stages, seed, states: run.states.length };
+  return { goal, agent, head, selected, rule, panel, stages, seed, scored: run.states.filter((s) => s.scored && s.id > 0).length };
 }
 
 function goal(facts) {
@@ -95,8 +95,8 @@ function goal(facts) {
     constraints.length ? item("Constraints", constraints.map((c) => `${c.metric} ${limitWords(c)}`).join(", ")) : null,
     wish ? item("Wish", el("q", {}, wish)) : null,
     item("Agent", facts.agent),
-    item("States", facts.stages ? `${Math.max(0, facts.states - 1)} of ${facts.stages} stages` : facts.states),
-    item("Head", `S${facts.head}`),
+    item("Scored", facts.stages ? `${facts.scored} of ${facts.stages} stages` : plural(facts.scored, "stage")),
+    Number.isFinite(facts.head) ? item("Head", `S${facts.head}`) : null,
     facts.selected !== null && facts.selected !== undefined ? item("Selected", `S${facts.selected}`, facts.rule ? el("span", { class: "quiet" }, ` ${facts.rule}`) : null) : null,
     panel.comparisons ? item("People", `${panel.comparisons} comparisons by ${Array.isArray(panel.raters) ? panel.raters.length : panel.raters}${agreed}`) : null,
   );
