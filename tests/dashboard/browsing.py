@@ -12,6 +12,10 @@ from typing import Any
 import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+STATES = 4
+"""States of the run that the tests look at."""
+HELD = 3500
+"""Milliseconds after which an answer is surely on its way."""
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 
@@ -58,3 +62,20 @@ def first_letter(run: Path, page: Any, count: int = 1, seconds: float = 8.0) -> 
             return found
         page.wait_for_timeout(50)
     raise AssertionError(f"{len(letters_in(run))} of {count} letters after {seconds} s")
+
+
+def layer(chart: str, name: str) -> str:
+    return f'[data-chart="{chart}"] [data-layer="{name}"]'
+
+
+def count_of(page: Any, chart: str, name: str) -> int:
+    return int(page.locator(layer(chart, name)).get_attribute("data-points"))
+
+
+def vertices(page: Any, chart: str, name: str) -> int:
+    return page.locator(layer(chart, name)).get_attribute("d").count(",")
+
+
+def drawn(page: Any, chart: str, name: str, points: int) -> None:
+    """Waits until a layer has so many points."""
+    page.locator(f'{layer(chart, name)}[data-points="{points}"]').wait_for(state="attached")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,80 +11,10 @@ import pytest
 pytest.importorskip("starlette", reason="the dashboard's packages are not installed")
 
 import served_run
-from browsing import PHONE, Watch, first_letter, headless, letters_in
+from browsing import PHONE, STATES, count_of, drawn, layer, vertices
 from served_run import make, names, pairs, stage, write
 
-from lossagent.dashboard.serving import background
-from lossagent.events import Asked
-from lossagent.judgements import Task
-
-STATES = 4
-HELD = 3500
-"""Milliseconds after which an answer is surely on its way."""
 ATTACK = "</script><script>window.pwned=1</script><img src=x onerror='window.pwned=2'>\u202e\" onclick=\"window.pwned=3"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with headless() as found:
-        yield found
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Path:
-    return make(tmp_path / "run", states=STATES)
-
-
-@pytest.fixture
-def site(run: Path) -> Iterator[str]:
-    with background(run) as address:
-        yield address
-
-
-@pytest.fixture
-def open_page(browser: Any, site: str) -> Iterator[Any]:
-    """Opens a page of the run; whatever it complained of fails the test."""
-    contexts: list[Any] = []
-    watches: list[Watch] = []
-
-    def open_it(fragment: str = "", *, rater: str | None = "Ada", wait: str | None = None, **settings: Any) -> Any:
-        context = browser.new_context(**settings)
-        contexts.append(context)
-        if rater is not None:
-            context.add_init_script(f"localStorage.setItem('lossagent.name', {json.dumps(rater)})")
-        page = context.new_page()
-        page.set_default_timeout(8000)
-        page.watch = Watch(page)
-        watches.append(page.watch)
-        run_id = context.request.get(f"{site}api/runs").json()[0]["id"]
-        page.goto(f"{site}#/run/{run_id}{fragment}")
-        if wait:
-            page.wait_for_selector(wait)
-        return page
-
-    yield open_it
-    for context in contexts:
-        context.close()
-    for watch in watches:
-        assert watch.complaints == []
-        assert all(address.startswith(site) for address in watch.addresses)
-
-
-def layer(chart: str, name: str) -> str:
-    return f'[data-chart="{chart}"] [data-layer="{name}"]'
-
-
-def count_of(page: Any, chart: str, name: str) -> int:
-    return int(page.locator(layer(chart, name)).get_attribute("data-points"))
-
-
-def vertices(page: Any, chart: str, name: str) -> int:
-    return page.locator(layer(chart, name)).get_attribute("d").count(",")
-
-
-def drawn(page: Any, chart: str, name: str, points: int) -> None:
-    """Waits until a layer has so many points."""
-    page.locator(f'{layer(chart, name)}[data-points="{points}"]').wait_for(state="attached")
 
 
 def test_curves_have_a_point_a_state(open_page: Any) -> None:
@@ -253,109 +182,6 @@ def test_flicker_changes_the_picture_with_the_space_bar(open_page: Any) -> None:
     assert page.locator(".framed figcaption").inner_text() == "input"
 
 
-def test_ratings_by_click_and_by_key_post_what_was_said(open_page: Any, run: Path) -> None:
-    write(run, [pairs(3, 4)])
-    page = open_page("/rate", rater=None)
-    page.clock.install()
-    page.get_by_label("Your name").fill("Bob <b>")
-    page.get_by_role("button", name="Begin").click()
-    page.wait_for_selector(".answers")
-    assert page.locator(".progress").inner_text() == "1 of 4"
-    page.get_by_role("button", name="Left better").click()
-    page.locator(".progress", has_text="2 of 4").wait_for()
-    page.keyboard.press(" ")
-    page.locator(".progress", has_text="3 of 4").wait_for()
-    page.get_by_text("Add a comment").click()
-    page.get_by_label("Comment").fill("1 3 sharper hair")
-    page.get_by_label("Comment").press("Escape")
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("1")
-    page.clock.run_for(HELD)
-    page.get_by_text("Thank you, the run goes on").wait_for()
-    found = {letter["task"]: letter for letter in first_letter(run, page, 4)}
-    assert [found[f"secret-3-{i}"]["verdict"] for i in range(4)] == ["left", "tie", "right", "left"]
-    assert {letter["rater"] for letter in found.values()} == {"Bob <b>"}
-    assert found["secret-3-2"]["comment"] == "1 3 sharper hair"
-    assert page.evaluate("localStorage.getItem('lossagent.name')") == "Bob <b>"
-
-
-def test_an_answer_can_be_taken_back_before_it_is_sent(open_page: Any, run: Path) -> None:
-    write(run, [pairs(3, 2)])
-    page = open_page("/rate", wait=".answers")
-    page.clock.install()
-    page.keyboard.press("3")
-    page.locator(".progress", has_text="2 of 2").wait_for()
-    page.keyboard.press("u")
-    page.locator(".progress", has_text="1 of 2").wait_for()
-    page.clock.run_for(2 * HELD)
-    page.wait_for_timeout(200)
-    assert letters_in(run) == []
-    page.keyboard.press("1")
-    page.clock.run_for(HELD)
-    assert first_letter(run, page)[0]["verdict"] == "left"
-
-
-def test_nothing_tells_which_side_is_which(open_page: Any, run: Path) -> None:
-    write(run, [pairs(3, 2)])
-    page = open_page("/rate", wait=".pane img")
-    page.wait_for_function("() => [...document.querySelectorAll('.pane img')].every(image => image.naturalWidth > 0)")
-    told = [page.content(), page.title(), *page.watch.addresses]
-    assert not [text for text in told if "state-0" in text or "secret" in text]
-    assert not [a for a in page.watch.addresses if "/decision/" in a or a.endswith("/changes")]
-
-
-def test_marks_and_words_are_sent(open_page: Any, run: Path) -> None:
-    kinds = ("rating", "comment")
-    tasks = tuple(Task(id=kind, kind=kind, image=names(1)[0], left="state-0003") for kind in kinds)
-    write(run, [Asked(state=3, tasks=tasks)])
-    page = open_page("/rate", wait=".answers.rating")
-    page.clock.install()
-    page.get_by_role("button", name="4 good").click()
-    page.get_by_label("Your words").fill("waxy")
-    page.get_by_role("button", name="Send").click()
-    page.clock.run_for(HELD)
-    found = {letter["task"]: letter for letter in first_letter(run, page, 2)}
-    assert found["rating"]["rating"] == 4
-    assert found["comment"]["comment"] == "waxy"
-
-
-def test_weights_are_set_by_hand_after_a_confirm_step(open_page: Any, run: Path) -> None:
-    page = open_page("/steer", wait='[data-weight="perceptual"]')
-    send = page.locator('[data-control="weights"]')
-    assert send.is_disabled()
-    field = page.locator('[data-weight="perceptual"]')
-    assert field.input_value() == "0.3"
-    field.fill("40")
-    assert "outside the bounds" in page.locator(".weightsform").inner_text()
-    assert send.is_disabled()
-    field.fill("0.45")
-    send.click()
-    page.get_by_role("button", name="Cancel").click()
-    assert letters_in(run) == []
-    send.click()
-    assert "0.45" in page.locator("dialog").inner_text()
-    page.locator("[data-confirm]").click()
-    letter = first_letter(run, page)[0]
-    assert letter["kind"] == "weights"
-    assert letter["author"] == "Ada"
-    assert letter["weights"] == {"l1": 1.0, "perceptual": 0.45, "gan": 0.0}
-    page.locator('[data-banner="requests"]').get_by_text("weights").wait_for()
-    assert "not read yet" in page.locator('[data-banner="requests"]').inner_text()
-
-
-def test_pause_and_undo_are_asked_for(open_page: Any, run: Path) -> None:
-    page = open_page("/steer", wait='[data-control="pause"]')
-    page.locator('[data-control="pause"]').click()
-    page.locator("[data-confirm]").click()
-    first_letter(run, page)
-    page.get_by_label("S1").check()
-    page.get_by_role("button", name="Undo to state 1").click()
-    page.locator("[data-confirm]").click()
-    found = {letter["kind"]: letter for letter in first_letter(run, page, 2)}
-    assert found["pause"]["author"] == "Ada"
-    assert found["undo"]["state"] == 1
-
-
 def test_two_scores_against_each_other(open_page: Any) -> None:
     page = open_page("/pareto?x=psnr&y=niqe", wait=layer("pareto", "front"))
     page.locator(layer("pareto", "front")).and_(page.locator("[data-points]")).wait_for(state="attached")
@@ -442,12 +268,3 @@ def test_a_lost_connection_is_said_and_found_again(open_page: Any) -> None:
     page.clock.run_for(20000)
     page.wait_for_selector("#connection", state="hidden")
     page.watch.complaints = [c for c in page.watch.complaints if "ERR_FAILED" not in c]
-
-
-def test_errors_of_the_server_are_said_in_words(open_page: Any) -> None:
-    page = open_page("/steer", wait='[data-control="pause"]')
-    page.route("**/letters", lambda route: route.fulfill(status=400, json={"error": "the letter has no stamp."}))
-    page.locator('[data-control="pause"]').click()
-    page.locator("[data-confirm]").click()
-    page.get_by_text("Not sent: the letter has no stamp.").wait_for()
-    page.watch.complaints.clear()

@@ -109,7 +109,7 @@ def test_files_under_other_names_are_left_alone(run: Path) -> None:
 
 
 def test_there_is_nowhere_to_post_without_a_run(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="Is .* a run folder"):
+    with pytest.raises(Refused, match=r"Is .* a run folder"):
         post(tmp_path / "nothing", Pause(author="a"))
 
 

@@ -148,6 +148,10 @@ def options_of(name: str, settings: LossSettings) -> LossOptions:
         discriminator=discriminator,
         isotropic=settings.isotropic,
         refine=settings.refine,
+        metric=settings.metric,
+        metric_options=settings.metric_options,
+        download=settings.download,
+        unpickle=settings.unpickle,
     )
 
 

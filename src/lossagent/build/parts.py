@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from lossagent import environment
+from lossagent import environment, iqa
 from lossagent.agents import Agent
 from lossagent.agents.table import create as create_agent
 from lossagent.build.checks import check_chat, check_networks, check_sets, check_sizes
@@ -27,6 +27,7 @@ from lossagent.experiment.metrics import PEOPLE
 from lossagent.feedback import Feedback, MetricFacts
 from lossagent.losses import LOSSES, LossRepository
 from lossagent.metrics import Metric
+from lossagent.metrics.table import FOREIGN
 from lossagent.objectives import Scores
 from lossagent.objectives.base import Pixels
 from lossagent.training.networks import Networks
@@ -97,11 +98,15 @@ class Parts:
         """Loss name -> what raising it does, for prompts."""
         return {name: LOSSES.facts(settings.kind) for name, settings in self.experiment.losses.items()}
 
+    @property
+    def foreign_licences(self) -> tuple[str, ...]:
+        """What a run and its report have to say of the licences of others, as metrics or losses."""
+        scored = any(metric.facts.implementation == "pyiqa" for metric in self.metrics.values())
+        trained = any((loss.metric or "").startswith(FOREIGN) for loss in self.experiment.losses.values())
+        return (iqa.licence_notice(),) if scored or trained else ()
+
     def record(self) -> dict[str, Any]:
         """What goes into ``environment.json``."""
-        notices = ["lossagent is licensed under Apache-2.0."]
-        if any(metric.facts.implementation == "pyiqa" for metric in self.metrics.values()):
-            notices.append("pyiqa is licensed under PolyForm Noncommercial; scores from it carry that condition.")
         return {
             "versions": environment.versions(),
             "hardware": environment.hardware(self.device),
@@ -112,7 +117,7 @@ class Parts:
             "image_sets": self.sets.record(),
             "metrics": {name: facts.model_dump(mode="json") for name, facts in self.facts.items()},
             "ceiling": self.ceiling,
-            "notices": notices,
+            "notices": ["lossagent is licensed under Apache-2.0.", *self.foreign_licences],
             "overlaps": list(self.sets.overlaps),
             "package": metadata.version("lossagent"),
         }

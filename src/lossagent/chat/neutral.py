@@ -33,16 +33,14 @@ def quote(text: str, limit: int = 500) -> str:
         raise Refused(f"limit must be >= 4; found {limit}.")
     # Cut before the work, so that a huge text costs nothing; dropped characters may be many, hence the factor.
     longest = 8 * limit + 64
-    kept = "".join(_plain(character) for character in text[:longest])
-    line = " ".join(unicodedata.normalize("NFKC", kept).translate(_REPLACED).split())
+    line = " ".join(unicodedata.normalize("NFKC", _without_controls(text[:longest])).translate(_REPLACED).split())
     line = _BRACKETED.sub(r"(\1)", line)
     if len(line) > limit or len(text) > longest:
         line = line[: limit - 3].rstrip() + "..."
     return line
 
 
-def _plain(character: str) -> str:
-    category = unicodedata.category(character)
-    if category[0] == "Z" or character in "\t\n\r\v\f":
-        return " "
-    return "" if category[0] == "C" else character
+def _without_controls(text: str) -> str:
+    """Blanks for every kind of white space; nothing for control, format, private and unassigned characters."""
+    kinds = ((character, unicodedata.category(character)[0]) for character in text)
+    return "".join(" " if k == "Z" or c in "\t\n\r\v\f" else "" if k == "C" else c for c, k in kinds)

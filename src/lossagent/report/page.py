@@ -31,9 +31,11 @@ from lossagent.report.limits import rules
 from lossagent.report.naming import fixed_run, metrics_of, styles_of
 from lossagent.report.notices import environment_notices, warnings_of
 from lossagent.report.numbers import compact
+from lossagent.report.people import people_of
 from lossagent.report.pictures import data_uri, shown_images
 from lossagent.report.provenance import assets_of, image_sets_of, machine_of, versions_of
 from lossagent.report.reading import RunData, read_run
+from lossagent.report.remarks import remarks_of
 from lossagent.report.sliders import sliders
 from lossagent.report.tables import set_tables
 from lossagent.report.words import asked
@@ -121,6 +123,8 @@ def _context(
         "verdict": verdict(found),
         "summary": summary(found),
         "rules": rules(main, fixed, metrics),
+        "people": people_of(main),
+        "remarks": remarks_of(main),
         "cards": cards(main, metrics, fixed=fixed, intervals=intervals),
         "costs": costs_of(runs, styles),
         "warnings": warnings_of(runs),

@@ -95,6 +95,8 @@ class Session:
             parts.sets.write_feedback(out / "images")
             for text in (*parts.warnings, *exceptions(parts)):
                 session.steering.warn(text)
+            for text in parts.foreign_licences:
+                watch.phase(text)
         except BaseException:
             folder.close()
             raise
