@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from lossagent.metrics.base import FIDELITY, Metric
 from lossagent.metrics.brisque import BRISQUE
-from lossagent.metrics.command import from_command
 from lossagent.metrics.colour import Space, full_luma, limited_luma
+from lossagent.metrics.command import from_command
 from lossagent.metrics.consistency import Drift, LRConsistency, lr_consistency
 from lossagent.metrics.controls import correlated_noise
 from lossagent.metrics.dists import DISTSMetric
