@@ -5,6 +5,7 @@ The corpus (:mod:`hostile`) stands as author, remark, comment, image name and wi
 
 from __future__ import annotations
 
+import functools
 import html.parser
 import json
 import math
@@ -13,6 +14,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,7 @@ from hostile import CHARACTERS, HALVES, NEVER, PAGES, TEXTS
 from lossagent.agents import LLM, Agent, Fixed, LLMOptions, Random, Rollback, View
 from lossagent.agents.llm import Moves, Numbers, Pattern
 from lossagent.agents.llm.history import AS_DATA
-from lossagent.chat import Scripted, quote
+from lossagent.chat import Scripted
 from lossagent.errors import Refused
 from lossagent.events import EVENTS, AnyEvent, Commented, Decided, Scored, Warned
 from lossagent.feedback import Feedback, Remark
@@ -56,17 +58,34 @@ def test_the_corpus_is_wide() -> None:
 # -- prompts ------------------------------------------------------------------------------------------------
 
 
-def told(text: str, goal: Goal) -> View:
-    """Three states with the text as author, remark, comment, image name and wish."""
+def told(text: str, scored: bool) -> View:
+    """Three states with the text as author, remark, comment, image name and wish; with scores or words alone."""
     name = image_named(text)
     remarks = (
         Remark(author=text, text=text),
         Remark(author="anna", text=text, image=name),
         Remark(author=text, text="plain", image=IMAGES[2]),
     )
-    feedback = niqe(5.0, (name, *IMAGES[1:])).model_copy(update={"remarks": remarks})
+    scores = niqe(5.0, (name, *IMAGES[1:])) if scored else Feedback()
+    feedback = scores.model_copy(update={"remarks": remarks})
     stages = [(i, weights(1.0, 0.1 * (i + 1), 0.01), feedback) for i in range(3)]
-    return seen(grow(stages, start=feedback), BOUNDS, goal)
+    goal = Goal(targets=GOAL.targets if scored else (), wish=text or "none")
+    view = seen(grow(stages, start=feedback), BOUNDS, goal)
+    return view if scored else replace(view, metrics={})
+
+
+def prompts(text: str, scored: bool) -> list[tuple[Message, ...]]:
+    """Pooled and about the image, whole and summarised."""
+    view, sent = told(text, scored), []
+    for options in (LLMOptions(), LLMOptions(query="per_image", answer="pattern")):
+        image = None if options.query == "pooled" else image_named(text)
+        sent += [LLM(Scripted([]), options).prompts(view, image, short) for short in (False, True)]
+    return sent
+
+
+@functools.cache
+def harmless_prompts(text: str, scored: bool) -> list[tuple[Message, ...]]:
+    return prompts(text, scored)
 
 
 def image_named(text: str) -> str:
@@ -80,24 +99,17 @@ def bare(prompt: str) -> str:
 
 
 @names
-def test_foreign_words_stay_between_their_quotation_marks(text: str) -> None:
-    with_wish = {"wish": text or "none"}
-    goals = (GOAL.model_copy(update=with_wish), Goal(wish=text or "none"))
-    harmless = "soft hair" if quote(text) else ""  # words that vanish are not shown, as none are
-    for goal, plain in zip(goals, (GOAL.model_copy(update={"wish": "a"}), Goal(wish="a")), strict=True):
-        for options in (LLMOptions(), LLMOptions(query="per_image", answer="pattern")):
-            image = None if options.query == "pooled" else image_named(text)
-            compared = None if options.query == "pooled" else harmless
-            agent = LLM(Scripted([]), options)
-            for short in (False, True):
-                sent = agent.prompts(told(text, goal), image, short)
-                benign = agent.prompts(told(harmless, plain), compared, short)
-                for one, other in zip(sent, benign, strict=True):
-                    assert bare(one.content) == bare(other.content)
-                    assert not TOKEN.search(re.sub(r'"thoughts".*', "", one.content))
-                    assert not any(unicodedata.category(c)[0] == "C" for c in one.content if c != "\n")
-                if any(c.isprintable() and not c.isspace() for c in text):
-                    assert AS_DATA in sent[1].content
+@pytest.mark.parametrize("scored", [True, False], ids=["scores", "words"])
+def test_foreign_words_stay_between_their_quotation_marks(text: str, scored: bool) -> None:
+    visible = any(c.isprintable() and not c.isspace() for c in text)
+    harmless = harmless_prompts("soft hair" if visible else "", scored)  # words that vanish are shown as none are
+    for sent, benign in zip(prompts(text, scored), harmless, strict=True):
+        for one, other in zip(sent, benign, strict=True):
+            assert bare(one.content) == bare(other.content)
+            assert not TOKEN.search(one.content)
+            assert not any(unicodedata.category(c)[0] == "C" for c in one.content if c != "\n")
+        if visible:
+            assert AS_DATA in sent[1].content
 
 
 @names
@@ -252,7 +264,8 @@ def test_a_run_folder_is_read_back_line_by_line(tmp_path: Path, answer: str) -> 
     )
     replies = [reply for text in every for reply in answers(text)]
     chat = Scripted(lambda messages, seed: replies[seed % len(replies)])
-    options = LLMOptions.model_validate({"answer": answer, "query": "per_image", "retries": 0})
+    query = "per_image" if answer == "moves" else "pooled"  # a synchronised write for each answer takes its time
+    options = LLMOptions.model_validate({"answer": answer, "query": query, "retries": 0})
     with RunFolder.create(tmp_path / "run", {}, {}) as folder:
         trajectory = steer(folder, LLM(chat, options), feedback=feedback)
         events = list(folder.events)
@@ -260,7 +273,7 @@ def test_a_run_folder_is_read_back_line_by_line(tmp_path: Path, answer: str) -> 
     raw = (folder.path / "events.jsonl").read_text(encoding="utf-8")
     check_lines(raw.removesuffix("\n").split("\n"), events)
     assert [e.model_dump_json() for e in read_events(folder.path)] == [e.model_dump_json() for e in events]
-    assert len(list(read_exchanges(folder.path, 2))) == len(every)
+    assert len(list(read_exchanges(folder.path, 2))) == (len(every) if query == "per_image" else 1)
     check_weights(trajectory)
 
 
@@ -340,7 +353,7 @@ class Elements(html.parser.HTMLParser):
 
 def poisoned(folder: Path, texts: Mapping[str, str]) -> Path:
     """A run in which the texts stand wherever foreign words can."""
-    run = make_run(folder, "llm")
+    run = make_run(folder, "llm", stages=5, images=4, pictures=False)
     everything = list(texts.values())
     lines: list[str] = []
     for event in read_events(run):

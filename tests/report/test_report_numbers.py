@@ -138,8 +138,9 @@ def test_gaming_findings_state_their_figures(runs, tmp_path):
     by_level: dict[str, str] = {}
     for one in findings(runs[0], metrics_of(runs)):
         by_level[one.level] = by_level.get(one.level, "") + one.text + str(one.figures)
-    assert "psnr fell" in by_level["caution"]
-    assert "lattice_peak rose" in by_level["caution"]
+    assert "psnr fell" in by_level["alarm"]
+    assert "lattice_peak rose" in by_level["alarm"]
+    assert "a regular grid may be forming" in by_level["alarm"]
     assert "Blurred noise" in by_level["caution"]
     assert "stays short of its ceiling" in by_level["clear"]
     beyond = read_run(make_run(tmp_path / "beyond", beyond=True, pictures=False))

@@ -117,7 +117,9 @@ def test_passing_the_ground_truth_raises_the_alarm(demo, made):
     assert "niqe went beyond the ground truth" in demo
     assert 'class="gamed alarm"' in demo
     assert "went beyond the ground truth." not in made.html
-    assert 'class="gamed caution"' in made.html
+    assert 'class="gamed alarm"' in made.html
+    assert "psnr fell beyond its noise while the objective rose" in made.html
+    assert "psnr fell: a guard moved the wrong way" in demo  # so few images judge nothing
 
 
 def test_a_run_with_the_start_alone(tmp_path):

@@ -169,14 +169,18 @@ def _card(run: RunData, state: State, about: _About) -> Card:
         ),
         alarms=about.alarms.get(state.id, ()),
         problems=tuple(feedback.problems.items()) if feedback is not None else (),
-        judged=f"{decision.judged} {'answer' if decision.judged == 1 else 'answers'} of people were known"
-        if decision.judged
-        else "",
+        judged=_judged(decision.judged),
         thoughts=decision.thoughts,
         adjustments=tuple(ADJUSTMENTS.get(a, a) for a in decision.adjusted_by),
         retries=retries,
         questions=tuple(_question(e, state, about.longest) for e in asked),
     )
+
+
+def _judged(count: int) -> str:
+    if count == 0:
+        return ""
+    return "1 answer of people was known" if count == 1 else f"{count} answers of people were known"
 
 
 def _changes(before: Weights, proposed: Weights, after: Weights) -> tuple[Change, ...]:

@@ -32,7 +32,7 @@ function row(name, facts, state, parent, start) {
     el("th", { scope: "row" }, name, el("span", { class: "quiet block" }, role(facts.role))),
     el("td", { class: "quiet number" }, direction(facts.direction)),
     el("td", { class: "number strong", title: facts.implementation }, number(score)),
-    el("td", { class: `number ${good}` }, signed(change), change === null ? "" : ` ${good || "within noise"}`),
+    el("td", { class: `number ${good}` }, signed(change), change === null ? "" : ` ${good || (clear === false ? "within noise" : clear ? "more than noise" : "noise not known")}`),
     el("td", { class: "number" }, interval ? `${signed(interval[0])} to ${signed(interval[1])}` : "\u2013"),
     el("td", { class: "number" }, number(start?.scores?.[name])),
   );
