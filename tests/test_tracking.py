@@ -185,6 +185,8 @@ def test_a_ledger_that_is_none_is_a_failure_of_the_mirror(tmp_path: Path) -> Non
 
 
 def test_names() -> None:
+    guide = (Path(__file__).resolve().parents[1] / "docs" / "trackers.md").read_text(encoding="utf-8")
+    assert all(f"| `{name}` |" in guide for name in table.TRACKERS)
     assert check_names(["wandb", "mlflow", "wandb"]) == ("wandb", "mlflow")
     with pytest.raises(UnknownName, match="Did you mean 'tensorboard'"):
         check_names(["tensorbord"])

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from lossagent.commands.arms import baseline, needs_fixed
 from lossagent.errors import Interrupted, Refused, Waiting
 from lossagent.experiment import parse
 from lossagent.feedback import POOLED
@@ -330,3 +331,15 @@ def experiment_without_people() -> dict[str, Any]:
     import tempfile
 
     return experiment(Path(tempfile.mkdtemp()), goal=PAIRS, tolerance={})
+
+
+def test_the_fixed_baseline_of_people_needs_nobody(tmp_path: Path) -> None:
+    data = asking(tmp_path, final=2)
+    data["goal"]["constraints"] = [{"metric": "psnr_y", "relative_to": "fixed", "at_least": -0.3}]
+    chosen = baseline(parse(data), "fixed")
+    assert chosen.people is None
+    assert chosen.goal.wish
+    assert not chosen.goal.targets
+    assert not chosen.goal.constraints
+    assert "psnr_y" in chosen.guards
+    assert needs_fixed(parse(data))

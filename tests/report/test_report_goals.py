@@ -67,7 +67,7 @@ def test_metrics_are_called_what_the_goal_makes_of_them(both):
 def test_limits_are_kept_or_missed_with_figures(both):
     run, fixed = both
     missed, beside = rules(run, fixed, metrics_of(both))
-    assert missed.text == "Psnr stays at least the start's score − 0.2"
+    assert missed.text == "psnr stays at least the start's score − 0.2"
     assert [limit.place for limit in missed.limits] == ["test", "selection", "feedback"]
     assert {limit.word for limit in missed.limits} == {"missed"}
     assert "below the limit of" in missed.limits[0].text
@@ -126,7 +126,7 @@ def test_states_lie_in_the_plane_of_what_was_traded(both):
 
 
 def test_a_single_target_is_shown_against_guards_and_a_wish_against_nothing(tmp_path):
-    run = make_run(tmp_path / "run", pictures=False)
+    run = regoal(make_run(tmp_path / "run", pictures=False), constraints=[], wish=None)
     one = read_run(run)
     figures = pareto_figures(courses([one], styles_of([one])), metrics_of([one]), None)
     assert [f.name for f in figures] == ["pareto-niqe-psnr", "pareto-niqe-perceptual_distance"]

@@ -10,6 +10,7 @@ from rich.console import Console
 from lossagent.console import Narrator
 from lossagent.errors import Interrupted, Refused, Waiting
 from lossagent.experiment import Experiment, load, located, parse
+from lossagent.experiment.metrics import PEOPLE
 from lossagent.runs import is_run, read_trajectory, refuse_existing
 from lossagent.session import Session
 
@@ -35,7 +36,12 @@ def baseline(experiment: Experiment, name: str) -> Experiment:
         limits = data["goal"]["constraints"]
         data["guards"] = list(dict.fromkeys([*data["guards"], *(c["metric"] for c in limits)]))
         data["goal"]["constraints"] = [c for c in limits if c["relative_to"] != "fixed"]
-        data |= {"people": None, "fixed_run": None}
+        data["goal"]["targets"] = [t for t in data["goal"]["targets"] if t["metric"] not in PEOPLE]
+        if not (data["goal"]["targets"] or data["goal"]["wish"]):
+            data["goal"]["wish"] = "what people prefer"
+        data["tolerance"] = {m: v for m, v in data["tolerance"].items() if m not in PEOPLE}
+        data["guards"] = [g for g in data["guards"] if g not in PEOPLE]
+        data |= {"people": None, "reviewers": {}, "fixed_run": None}
     if name == "random":
         agent["rollback"] = data["agent"].get("rollback", False)
     return parse({**data, "name": f"{experiment.name}-{name}", "agent": agent, "chat": None})

@@ -192,6 +192,9 @@ def _guard(
         text = f"{metric.name} {way} beyond its noise while the objective rose: the objective may be played"
         yield _Check("alarm", f"{text}, and {grid}." if grid else f"{text}.", f"{figures}: {alarm.sentence}")
     elif metric.gain(change.mean) < -(metric.unit or 0.0):
-        yield _Check("caution", f"{metric.name} {way}: {grid or 'a guard moved the wrong way'}.", figures)
+        plainly = (
+            "the goal sets it a limit, see there" if metric.role == "constraint" else "a guard moved the wrong way"
+        )
+        yield _Check("caution", f"{metric.name} {way}: {grid or plainly}.", figures)
     else:
         yield _Check("clear", f"{metric.name} held, or moved the wanted way.", figures)

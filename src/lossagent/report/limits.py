@@ -60,8 +60,7 @@ def rules(run: RunData, fixed: RunData | None, metrics: Mapping[str, MetricInfo]
             assert known[0] is not None
             beside = fixed_at(fixed, name).get(chosen.depth or 0)
             limits.append(_limit(name, constraint, known[0], known[1], beside, metrics))
-        text = constraint_words(constraint.model_dump())
-        found.append(Rule(f"{text[:1].upper()}{text[1:]}", tuple(limits)))
+        found.append(Rule(constraint_words(constraint.model_dump()), tuple(limits)))
     return tuple(found)
 
 
