@@ -34,3 +34,10 @@ def test_a_metric_has_no_default_direction() -> None:
 def test_unknown_keys_are_refused() -> None:
     with pytest.raises(ValidationError, match="colour"):
         Remark.model_validate({"author": "a", "text": "b", "colour": "red"})
+
+
+def test_words_that_cannot_be_written_are_made_so() -> None:
+    remark = Remark(author="a\ud800b", text="half \udfff", image=None)
+    feedback = Feedback(remarks=(remark,), problems={"mine": "odd \udc80 byte"})
+    assert Feedback.model_validate_json(feedback.model_dump_json()) == feedback
+    feedback.model_dump_json().encode("utf-8")

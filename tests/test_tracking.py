@@ -241,6 +241,7 @@ def test_a_missing_package_is_named_with_what_to_install(
         made(tmp_path).open(None)
 
 
+@pytest.mark.slow  # its database is made anew: ten seconds
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_mlflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tracking = pytest.importorskip("mlflow.tracking", reason="mlflow is not installed (extra: trackers)")

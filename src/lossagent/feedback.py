@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 Direction = Literal["lower", "higher"]
 POOLED = "(all)"
@@ -39,6 +39,15 @@ class MetricFacts(BaseModel):
     options: dict[str, str | int | float | bool] = {}
 
 
+def writable(text: str) -> str:
+    """A text that can be written as UTF-8: halves of characters, which cannot, become question marks."""
+    return text.encode("utf-8", "replace").decode()
+
+
+Text = Annotated[str, AfterValidator(writable)]
+"""Foreign words, as a record keeps them."""
+
+
 class Remark(BaseModel):
     """Something said in words about the images.
 
@@ -50,9 +59,9 @@ class Remark(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    author: str
-    text: str
-    image: str | None = None
+    author: Text
+    text: Text
+    image: Text | None = None
 
 
 class Feedback(BaseModel):
@@ -72,7 +81,7 @@ class Feedback(BaseModel):
     scores: dict[str, dict[str, float | None]] = {}
     remarks: tuple[Remark, ...] = ()
     conditions: dict[str, str] = {}
-    problems: dict[str, str] = {}
+    problems: dict[str, Text] = {}
     unanswered: bool = False
 
     def mean(self, metric: str) -> float | None:

@@ -168,3 +168,13 @@ def test_cache_is_safe_between_threads(tmp_path, pixels):
         found = list(threads.map(lambda i: int(cache.pixels(images[i % 6])[0, 0, 0]), range(200)))
     assert found == [i % 6 for i in range(200)]
     assert cache.used_bytes <= 3 * pixels.nbytes
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path):
+    import os
+
+    name = os.path.join(os.fsencode(tmp_path), b"caf\xe9.png")
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    os.rename(tmp_path / "a.png", name)
+    with pytest.raises(Refused, match="no UTF-8"):
+        list_images(tmp_path)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
 import pytest
 import yaml
-from make_run import HOSTILE, make_run
+from make_run import FACTS, HOSTILE, make_run
 
 from lossagent.events import EVENTS, Decided, Scored
 from lossagent.feedback import POOLED
@@ -104,6 +105,20 @@ def test_alarms_are_those_of_the_run_and_of_each_set(both):
     claimed = findings(run, metrics, fixed=fixed, intervals=False)
     assert not any("psnr" in f.text for f in claimed if f.level == "alarm")
     assert not any(c.alarms for c in cards(run, metrics, fixed=fixed, intervals=False))
+
+
+def test_a_run_that_goes_on_is_judged_by_what_was_recorded_as_it_began(tmp_path):
+    run = regoal(make_run(tmp_path / "run", evaluated=False, pictures=False, finished=False), constraints=[])
+    assert not any(c.alarms for c in cards(read_run(run), metrics_of([read_run(run)])))  # nothing is known of guards
+    file = run / "environment.json"
+    recorded = json.loads(file.read_text())
+    recorded["metrics"] = {name: facts.model_dump(mode="json") for name, facts in FACTS.items()}
+    recorded["ceiling"] = {"niqe": 6.5}
+    file.write_text(json.dumps(recorded))
+    read = read_run(run)
+    last = cards(read, metrics_of([read]))[-1]
+    assert any("while psnr fell by" in text for text in last.alarms)
+    assert any("beyond the 6.50 of the ground truth itself" in text for text in last.alarms)
 
 
 def test_states_lie_in_the_plane_of_what_was_traded(both):

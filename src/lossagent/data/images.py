@@ -156,13 +156,17 @@ def list_images(folder: Path) -> tuple[NamedImage, ...]:
     Hidden files are left out. Where two files share a stem, both keep their suffix in the name.
 
     Raises:
-        Refused: no such folder, or no image in it.
+        Refused: no such folder, no image in it, or a name that is no UTF-8.
     """
     if not folder.is_dir():
         raise Refused(f"{folder}: there is no such folder of images.")
     files = [f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES and f.is_file() and not f.name.startswith(".")]
     if not files:
         raise Refused(f"{folder}: holds no image; wanted files ending in {', '.join(SUFFIXES)}.")
+    for file in files:
+        if not file.name.isascii() and file.name != file.name.encode("utf-8", "replace").decode():
+            shown = file.name.encode("utf-8", "replace").decode()
+            raise Refused(f"{folder}: the file name {shown!r} is no UTF-8, so no record could name it; rename it.")
     stems = Counter(f.stem for f in files)
     images = [NamedImage(f.name if stems[f.stem] > 1 else f.stem, f) for f in files]
     return tuple(sorted(images, key=lambda image: natural(image.path.name)))

@@ -71,6 +71,9 @@ def located(experiment: Experiment) -> Experiment:
         if network is not None and network["start"] is not None and network["start"] not in known:
             network["start"] = absolute(network["start"])
     data["metrics"] = located_metrics(data["metrics"])
+    for reviewer in data["reviewers"].values():
+        if reviewer["kind"] == "co-instruct" and Path(reviewer["model"]).is_dir():
+            reviewer["model"] = absolute(reviewer["model"])
     if experiment.fixed_run is not None:
         data["fixed_run"] = absolute(data["fixed_run"])
     match experiment.chat:

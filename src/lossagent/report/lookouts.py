@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from pydantic import ValidationError
@@ -40,7 +41,7 @@ def lookout_of(run: RunData, fixed: RunData | None, set_name: str) -> Lookout | 
         metrics=run.facts,
         guards=frozenset(run.facts) - targets,
         tolerance=_tolerance(run),
-        ceiling=_ceiling(sets_of(run).get(set_name)),
+        ceiling=_ceiling(sets_of(run).get(set_name)) or (_recorded_ceiling(run) if set_name == "feedback" else {}),
         seed=seed if isinstance(seed, int) and seed >= 0 else 0,
         fixed=fixed_at(fixed, set_name),
     )
@@ -68,6 +69,12 @@ def fixed_at(fixed: RunData | None, set_name: str) -> dict[int, Feedback]:
 def _tolerance(run: RunData) -> dict[str, float]:
     found = section(run.experiment, "tolerance").items()
     return {m: float(v) for m, v in found if isinstance(v, int | float) and v >= 0}
+
+
+def _recorded_ceiling(run: RunData) -> dict[str, float]:
+    """Scores of the feedback images' ground truth as the run began, for one that is not evaluated yet."""
+    found = section(run.environment, "ceiling").items()
+    return {m: float(v) for m, v in found if isinstance(v, int | float) and math.isfinite(v)}
 
 
 def _ceiling(one: EvaluatedSet | None) -> dict[str, float]:
