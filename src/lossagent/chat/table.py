@@ -16,7 +16,9 @@ from lossagent.chat.scripted import Scripted
 from lossagent.chat.server import OpenAICompatible
 
 
-class _Settings(BaseModel):
+class Hiding(BaseModel):
+    """Settings beside which somebody may write a key: what is unknown is refused without being printed."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     @model_validator(mode="before")
@@ -29,7 +31,7 @@ class _Settings(BaseModel):
         return {k: v if k in cls.model_fields else "(hidden)" for k, v in given.items()}
 
 
-class EmbeddedSettings(_Settings):
+class EmbeddedSettings(Hiding):
     """See :class:`lossagent.chat.Embedded`."""
 
     kind: Literal["embedded"] = "embedded"
@@ -41,7 +43,7 @@ class EmbeddedSettings(_Settings):
     batch: int = Field(128, ge=1)
 
 
-class ServerSettings(_Settings):
+class ServerSettings(Hiding):
     """See :class:`lossagent.chat.OpenAICompatible`. The key itself has no place here: ``key_env`` names a variable."""
 
     kind: Literal["server"] = "server"
@@ -59,7 +61,7 @@ class ServerSettings(_Settings):
     completion_price: float | None = Field(None, ge=0, allow_inf_nan=False)
 
 
-class ScriptedSettings(_Settings):
+class ScriptedSettings(Hiding):
     """See :class:`lossagent.chat.Scripted`. A question's seed picks its reply, so a resumed run gets the same ones.
 
     Attributes:
@@ -71,7 +73,7 @@ class ScriptedSettings(_Settings):
     name: str = "scripted"
 
 
-class ReplaySettings(_Settings):
+class ReplaySettings(Hiding):
     """The answers of a recorded run, see :class:`lossagent.chat.Replay`.
 
     Attributes:

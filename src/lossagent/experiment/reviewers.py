@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from lossagent.chat.table import ServerSettings
+from lossagent.chat.table import Hiding, ServerSettings
 from lossagent.objectives.co_instruct import PUBLISHED, Precision
 from lossagent.objectives.questions import ReviewOptions
 
 
-class _Hiding(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _hide(cls, values: object) -> object:
-        """A key that somebody writes in here is refused as unknown, and the message must not print it."""
-        if not isinstance(values, Mapping):
-            return values
-        given = cast("Mapping[str, object]", values)
-        return {k: v if k in cls.model_fields else "(hidden)" for k, v in given.items()}
-
-
-class DescriberSettings(_Hiding):
+class DescriberSettings(Hiding):
     """The built-in describer, which measures defects and needs no model.
 
     Attributes:
@@ -47,7 +33,7 @@ class ServerReviewerSettings(ServerSettings, ReviewOptions):
     temperature: float | None = Field(default=0.2, ge=0, allow_inf_nan=False)
 
 
-class CoInstructSettings(_Hiding, ReviewOptions):
+class CoInstructSettings(Hiding, ReviewOptions):
     """Co-Instruct in this process; see :class:`lossagent.objectives.co_instruct.CoInstruct`.
 
     Attributes:
