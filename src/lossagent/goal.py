@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -24,8 +25,8 @@ class Target(BaseModel):
 
     metric: str
     direction: Direction
-    importance: float = Field(default=1.0, gt=0)
-    unit: float = Field(gt=0)
+    importance: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    unit: float = Field(gt=0, allow_inf_nan=False)
 
     @property
     def sign(self) -> float:
@@ -46,10 +47,10 @@ class Constraint(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     metric: str
-    at_least: float | None = None
-    at_most: float | None = None
+    at_least: float | None = Field(default=None, allow_inf_nan=False)
+    at_most: float | None = Field(default=None, allow_inf_nan=False)
     relative_to: Literal["absolute", "start", "fixed"] = "absolute"
-    unit: float = Field(default=1.0, gt=0)
+    unit: float = Field(default=1.0, gt=0, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _valid(self) -> Constraint:
@@ -87,6 +88,8 @@ class Goal(BaseModel):
 
     @model_validator(mode="after")
     def _valid(self) -> Goal:
+        if self.wish is not None and not self.wish.strip():
+            raise ValueError(f"a wish is made of words, or left out; found {self.wish!r}")
         if not self.targets and not self.wish:
             raise ValueError("a goal needs at least one target or a wish")
         for targets in (self.targets, self.proxy):
@@ -135,7 +138,7 @@ class Goal(BaseModel):
         return total if self.scalar else None
 
     def violation(self, feedback: Feedback, start: Feedback, fixed: Feedback | None = None) -> float:
-        """Sum of the constraints' misses, each in its unit; 0 where the state is feasible.
+        """Sum of the constraints' misses, each in its unit; 0 where it is feasible, inf where that is not known.
 
         Args:
             feedback, start: on the state and on S_0.
@@ -148,9 +151,11 @@ class Goal(BaseModel):
         total = 0.0
         for constraint in self.constraints:
             base = bases[constraint.relative_to]
-            offset = 0.0 if base is None else (base.mean(constraint.metric) or 0.0)
             if constraint.relative_to == "fixed" and fixed is None:
                 raise Refused(f"constraint on {constraint.metric!r} is relative to the fixed run, and there is none.")
+            offset = 0.0 if base is None else base.mean(constraint.metric)
+            if offset is None:  # nothing to be relative to: nobody can say that the limit is kept
+                return math.inf
             total += constraint.violation(feedback.mean(constraint.metric), offset) / constraint.unit
         return total
 

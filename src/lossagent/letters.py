@@ -7,11 +7,12 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, field_validator
 
 from lossagent.errors import Refused
+from lossagent.feedback import Text
 from lossagent.judgements import Verdict
 from lossagent.records import Record
 from lossagent.weights import Weights
 
-Person = Annotated[str, Field(min_length=1, max_length=80, pattern=r"\S")]
+Person = Annotated[Text, Field(min_length=1, max_length=80, pattern=r"\S")]
 """The name that a person gives; anything but blanks, shown as text."""
 WORDS = 4000
 """Characters of a comment."""
@@ -21,11 +22,11 @@ class Rating(Record):
     """An answer to a task, see :class:`lossagent.judgements.Judgement`."""
 
     kind: Literal["judgement"] = "judgement"
-    task: str = Field(max_length=300)
+    task: Text = Field(max_length=300)
     rater: Person
     verdict: Verdict | None = None
     rating: int | None = Field(default=None, ge=1, le=5, strict=True)
-    comment: str = Field(default="", max_length=WORDS)
+    comment: Text = Field(default="", max_length=WORDS)
 
 
 class Comment(Record):
@@ -39,8 +40,8 @@ class Comment(Record):
     kind: Literal["comment"] = "comment"
     rater: Person
     state: int = Field(ge=0, strict=True)
-    image: str | None = Field(default=None, max_length=300)
-    text: str = Field(min_length=1, max_length=WORDS, pattern=r"\S")
+    image: Text | None = Field(default=None, max_length=300)
+    text: Text = Field(min_length=1, max_length=WORDS, pattern=r"\S")
 
 
 class NextWeights(Record):
@@ -48,7 +49,7 @@ class NextWeights(Record):
 
     kind: Literal["weights"] = "weights"
     author: Person
-    weights: dict[str, float] = Field(min_length=1)
+    weights: dict[Text, float] = Field(min_length=1)
 
     @field_validator("weights")
     @classmethod

@@ -6,22 +6,28 @@ so it is whole or not there. What was read goes to ``taken/`` or, with a reason 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from lossagent.chat.neutral import quote
 from lossagent.errors import Refused
+from lossagent.feedback import writable
 from lossagent.letters import LETTERS, Letter
 from lossagent.runs import sync_folder, write_atomically
 
 LARGEST = 1024 * 1024
 """Bytes of a letter file beyond which it is refused unread."""
+LONGEST = 200
+"""Bytes of a file name beyond which another is taken for the reason beside it."""
 SETTLED = 2.0
 """Seconds for which a file that cannot be parsed is taken for one that is still being written."""
 
@@ -31,7 +37,8 @@ class Received:
     """One letter, or what could not be read as one.
 
     Attributes:
-        id: ``NAME``, or ``NAME#2`` inside a list; never given twice by one mailbox.
+        id: ``NAME-HASH``, and ``#2`` after it inside a list. The hash is of the content and the time of its writing: a
+            file that is read a second time has the same id, another one of that name has not.
         letter: what it says; ``None`` if it is none.
         reason: why it is none.
     """
@@ -57,44 +64,58 @@ class Mailbox:
             return
         for path in sorted(p for p in self.folder.iterdir() if p.suffix == ".json" and not p.name.startswith(".")):
             if path.is_symlink() or not path.is_file():
-                yield path, [Received(path.stem, None, "it is no plain file")]
+                yield path, [Received(_id(path, b"", 0), None, "it is no plain file")]
                 continue
             received = self._read(path)
             if received is not None:
                 yield path, received
 
     def put_away(self, path: Path, reasons: list[str]) -> None:
-        """Moves a file that was read; with reasons it counts as refused, at least in part."""
+        """Moves a file that was read; with reasons it counts as refused, at least in part.
+
+        One that cannot be moved stays where it is; it is not read twice all the same.
+        """
         place = self.folder / ("refused" if reasons else "taken")
-        place.mkdir(exist_ok=True)
         target = place / path.name
-        while target.exists() or target.is_symlink():
-            target = place / f"{path.stem}-{uuid.uuid4().hex[:8]}.json"
-        try:
+        with suppress(OSError):
+            place.mkdir(exist_ok=True)
+            if target.exists() or target.is_symlink():
+                target = place / f"{uuid.uuid4().hex}.json"
             os.replace(path, target)
-        except FileNotFoundError:  # its writer took it back
-            return
-        if reasons:
-            write_atomically(target.with_suffix(".reason.txt"), "".join(f"{reason}\n" for reason in reasons))
+            if reasons:
+                beside = target.with_suffix(".reason.txt")
+                if len(os.fsencode(beside.name)) > LONGEST:
+                    beside = place / f"{hashlib.sha256(os.fsencode(path.name)).hexdigest()}.reason.txt"
+                write_atomically(beside, "".join(f"{reason}\n" for reason in reasons))
 
     def _read(self, path: Path) -> list[Received] | None:
         """``None`` for a file that may still be being written."""
+        name = path.stem
         try:
-            if path.stat().st_size > LARGEST:
-                return [Received(path.stem, None, f"it has more than {LARGEST} bytes")]
-            text = path.read_text(encoding="utf-8")
-            value = json.loads(text)
+            facts = path.stat()
+            if facts.st_size > LARGEST:
+                return [Received(_id(path, b"", facts.st_mtime_ns), None, f"it has more than {LARGEST} bytes")]
+            content = path.read_bytes()
+            name = _id(path, content, facts.st_mtime_ns)
+            value = json.loads(content.decode("utf-8-sig"))
         except FileNotFoundError:
             return None
+        except OSError as error:
+            return [Received(_id(path, b"", 0), None, f"it cannot be read ({error.strerror})")]
         except (ValueError, RecursionError) as error:
             if time.time() - path.stat().st_mtime < SETTLED:
                 return None
-            return [Received(path.stem, None, f"it is no JSON ({error})")]
+            return [Received(name, None, f"it is no JSON ({error})")]
         if not isinstance(value, list):
-            return [_received(path.stem, value)]
-        return [_received(f"{path.stem}#{n}", one) for n, one in enumerate(value, 1)] or [
-            Received(path.stem, None, "it is an empty list")
+            return [_received(name, value)]
+        return [_received(f"{name}#{n}", one) for n, one in enumerate(value, 1)] or [
+            Received(name, None, "it is an empty list")
         ]
+
+
+def _id(path: Path, content: bytes, written: int) -> str:
+    digest = hashlib.sha256(content + str(written).encode() + os.fsencode(path.name)).hexdigest()[:8]
+    return f"{quote(writable(path.stem), 80)}-{digest}"
 
 
 def _received(name: str, value: object) -> Received:
@@ -109,7 +130,7 @@ def complaint(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return "it is nested too deeply"
     parts = [f"{'.'.join(str(x) for x in e['loc'][1:]) or 'letter'}: {e['msg']}" for e in error.errors()[:3]]
-    return "; ".join(parts)
+    return quote("; ".join(parts), 400)
 
 
 def post(run: Path, letter: Letter) -> str:

@@ -61,7 +61,7 @@ def _first_prompt(parts: Parts, console: Console) -> float:
     """Shows S_0's scores and the first question; returns the seconds that restoring and scoring took."""
     scores = parts.objective(parts.sets.feedback, lambda name: None)
     experts = experts_of(parts, scores, lambda state, name: None, Path("RUN"))
-    steering = steering_of(parts, MemoryLog(), experts, fixed=read_fixed(parts.experiment))
+    steering = steering_of(parts, MemoryLog(), experts, fixed=read_fixed(parts.experiment, parts.sets.record()))
     began = time.perf_counter()
     restored = Pictures(parts.sets.feedback_inputs(), parts.application, parts.device).restore(parts.networks.scored)
     try:

@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
-from lossagent.commands.arms import baseline, needs_fixed
+from lossagent.commands.arms import baseline, carry_out_beside, needs_fixed
 from lossagent.errors import Interrupted, Refused, Waiting
 from lossagent.experiment import parse
 from lossagent.feedback import POOLED
 from lossagent.letters import Comment, GoOn, NextWeights, Pause, Rating, StopRun, Undo
 from lossagent.mailbox import post
-from lossagent.runs import canonical, read_events, read_trajectory
+from lossagent.runs import canonical, read_events, read_exchanges, read_trajectory
 from lossagent.session import Session
-from tiny import experiment
+from tiny import experiment, pictures
 
 PAIRS = {"targets": [{"metric": "preference"}]}
 
@@ -264,9 +265,11 @@ def test_pause_and_stop_are_heeded_at_the_next_boundary(tmp_path: Path) -> None:
         with pytest.raises(Waiting, match="eve paused"):
             Session.resume(run).run()
         post(run, GoOn(author="eve"))
+        post(run, StopRun(author="eve"))  # nobody is there to be stopped: a resume goes past it
+        session = Session.resume(run)
         post(run, StopRun(author="eve"))
         with pytest.raises(Interrupted, match="eve stopped"):
-            Session.resume(run).run()
+            session.run()
     finally:
         leading.PATIENCE = leading_patience
     resumed = Session.resume(run)
@@ -343,3 +346,164 @@ def test_the_fixed_baseline_of_people_needs_nobody(tmp_path: Path) -> None:
     assert not chosen.goal.constraints
     assert "psnr_y" in chosen.guards
     assert needs_fixed(parse(data))
+
+
+def test_a_step_back_starts_there_even_where_nothing_else_changes(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    data = {**asking(tmp_path), "agent": {"kind": "fixed", "rollback": True}}
+    with pytest.raises(Waiting):
+        Session.start(parse(data), run).run()
+    answer(run)
+    post(run, Undo(author="eve", state=0))
+    with pytest.raises(Waiting):
+        Session.resume(run).run()
+    state = read_trajectory(run).states[2]
+    assert state.decision is not None
+    assert (state.parent, state.decision.replicate) == (0, 1), "the same weights, on the next window of data"
+    assert "rollback" not in state.decision.adjusted_by
+
+
+def test_a_state_that_somebody_wants_back_is_not_pruned(tmp_path: Path) -> None:
+    data = asking(tmp_path)
+    data["training"] |= {"stages": 4, "keep": 0}
+    run = tmp_path / "run"
+    session = Session.start(parse(data), run)
+    for _ in range(2):
+        with pytest.raises(Waiting):
+            session.run()
+        answer(run)
+        session = Session.resume(run)
+    with pytest.raises(Waiting):
+        session.run()
+    last = read_trajectory(run).states[-1]
+    assert last.parent is not None
+    answer(run, prefer="newer")
+    post(run, Undo(author="eve", state=last.parent))
+    with pytest.raises(Waiting):
+        Session.resume(run).run()
+    back = read_trajectory(run).states[-1]
+    assert back.parent == last.parent
+
+
+def test_stop_is_heeded_while_the_run_waits_and_late_requests_are_refused(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    session = Session.start(parse(asking(tmp_path, patience=60)), run)
+
+    def later() -> None:
+        until(lambda: bool(read_trajectory(run).panel.open))
+        post(run, StopRun(author="eve"))
+
+    thread = threading.Thread(target=later)
+    thread.start()
+    with pytest.raises(Interrupted, match="eve stopped"):
+        session.run()
+    thread.join()
+    done = go_on_asking(run, asking(tmp_path))
+    post(run, NextWeights(author="eve", weights={"l1": 1.0, "mse": 1.0, "gan": 0.1}))
+    done.steering.people.collect()
+    assert any(e.kind == "ignored" and "last stage is decided" in e.reason for e in read_events(run))
+
+
+def go_on_asking(run: Path, data: dict[str, Any]) -> Session:
+    """Goes on without patience until the end."""
+    while True:
+        session = Session.resume(run)
+        session.parts.experiment = parse(data)
+        try:
+            session.run()
+            return session
+        except Waiting:
+            assert answer(run)
+
+
+def test_an_answer_to_another_question_is_not_taken_for_this_one(tmp_path: Path) -> None:
+    replies = ["Weights: l1:mse:gan=1.0:0.4:0.1\nThoughts: a", "Weights: l1:mse:gan=1.0:0.6:0.2\nThoughts: b"]
+    data = experiment(
+        tmp_path,
+        agent={"kind": "llm", "answer": "pattern", "query": "pooled"},
+        chat={"kind": "scripted", "replies": replies},
+    )
+    run = tmp_path / "run"
+    session = Session.start(parse(data), run)
+    decide = session.steering.book.append
+
+    def killed(event: Any) -> None:
+        if event.kind == "decided" and event.state == 3:
+            raise KeyboardInterrupt
+        decide(event)
+
+    session.steering.book.append = killed
+    with pytest.raises(KeyboardInterrupt):
+        session.run()
+    post(run, Undo(author="eve", state=1))
+    Session.resume(run).run()
+    decision = read_trajectory(run).states[3].decision
+    assert decision is not None
+    assert decision.restart_from == 1
+    (key,) = decision.exchanges
+    asked = {e.key: e for e in read_exchanges(run, 3)}
+    assert asked[key].messages != asked["pooled/0"].messages, "asked anew, where the person chose to start"
+
+
+def test_marks_with_a_limit_leave_the_choice_alone(tmp_path: Path) -> None:
+    goal = {"targets": [{"metric": "psnr_y"}], "constraints": [{"metric": "rating", "at_least": 3}]}
+    data = experiment(
+        tmp_path, goal=goal, agent={"kind": "random"}, people={"ask": "rating", "patience": 0, "final": 0}
+    )
+    run = tmp_path / "run"
+    session = Session.start(parse(data), run)
+    while True:
+        try:
+            session.run()
+            break
+        except Waiting:
+            panel = read_trajectory(run).panel
+            for task in panel.open:
+                post(run, Rating(task=task.id, rater="ann", rating=5))
+            session = Session.resume(run)
+    finished = session.steering.trajectory.finished
+    assert finished is not None
+    assert "none of them" not in finished.rule
+    assert "limits of rating left out" in finished.rule
+
+
+def test_beside_fixed_everything_is_carried_out_and_the_last_word_collected(tmp_path: Path) -> None:
+    data = asking(tmp_path, final=2)
+    data["training"]["stages"] = 2
+    data["goal"]["constraints"] = [{"metric": "psnr_y", "relative_to": "fixed", "at_least": -30.0}]
+    chosen = parse(data)
+    out, console = tmp_path / "run", Console(quiet=True)
+    for _ in range(6):
+        try:
+            folders = carry_out_beside(chosen, out, ["fixed"], console, "again")
+            break
+        except Waiting:
+            assert answer(out)
+    assert folders == [out, tmp_path / "run-fixed"]
+    trajectory = read_trajectory(out)
+    assert trajectory.finished is not None
+    question = trajectory.panel.question(trajectory.finished.selected, "final")
+    assert question is not None
+    assert question.closed
+    assert len(question.tasks) == 4, "against the start and against the fixed run, on two unseen images"
+    tables = json.loads((tmp_path / "run-fixed" / "evaluation.json").read_text())["sets"]["test"]["rows"]
+    depth = trajectory.states[trajectory.finished.selected].depth
+    assert f"depth {depth}" in tables
+
+
+@pytest.mark.parametrize(("key", "value"), [("seed", 99), ("iterations", 2), ("feedback", None)])
+def test_a_fixed_run_made_otherwise_is_refused(tmp_path: Path, key: str, value: int | None) -> None:
+    data = experiment(tmp_path, agent={"kind": "fixed"})
+    Session.start(parse(data), tmp_path / "fixed").run()
+    limit = {"metric": "psnr_y", "relative_to": "fixed", "at_least": -1.0}
+    goal = {"targets": [{"metric": "psnr_y"}], "constraints": [limit]}
+    other = {**experiment(tmp_path), "goal": goal, "fixed_run": str(tmp_path / "fixed")}
+    if key == "seed":
+        other["seed"] = value
+    elif key == "iterations":
+        other["training"]["iterations"] = value
+    else:
+        other["data"]["feedback"] = str(pictures(tmp_path / "others", 2, seed=77))
+    with pytest.raises(Refused, match=key if key != "feedback" else "other images in its set 'feedback'"):
+        Session.start(parse(other), tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -23,13 +23,13 @@ from lossagent.chat.table import create as create_chat
 from lossagent.data import ImageSet
 from lossagent.evaluation import Row
 from lossagent.experiment import Experiment
-from lossagent.experiment.metrics import PEOPLE
 from lossagent.feedback import Feedback, MetricFacts
 from lossagent.losses import LOSSES, LossRepository
 from lossagent.metrics import Metric
 from lossagent.metrics.table import FOREIGN
 from lossagent.objectives import Scores
 from lossagent.objectives.base import Pixels
+from lossagent.objectives.people import People
 from lossagent.training.networks import Networks
 from lossagent.training.pictures import Application
 from lossagent.training.ranks import Ranks
@@ -85,8 +85,9 @@ class Parts:
     @property
     def facts(self) -> dict[str, MetricFacts]:
         """Facts of every metric, those that people give included."""
-        people = {name: PEOPLE[name] for name in self.experiment.goal.metrics if name in PEOPLE}
-        return people | {name: metric.facts for name, metric in self.metrics.items()}
+        asked = self.experiment.people.inquiry if self.experiment.people is not None else None
+        people = People(asked).facts if asked is not None else {}
+        return dict(people) | {name: metric.facts for name, metric in self.metrics.items()}
 
     @property
     def guards(self) -> frozenset[str]:

@@ -7,6 +7,7 @@ from typing import assert_never
 
 import torch
 
+from lossagent.build.naming import about
 from lossagent.build.sets import Sets
 from lossagent.chat import table
 from lossagent.errors import Refused
@@ -50,17 +51,18 @@ def reviewers_of(
     inputs, references = sets.feedback_inputs(), sets.references(sets.feedback)
     sources = Sources(inputs.get, references.get if references else None, pictures)
     for name, chosen in settings.items():
-        match chosen:
-            case DescriberSettings():
-                made[name] = Describer(inputs.get, references.get, pictures, experiment.scale, chosen.images)
-            case ServerReviewerSettings():
-                chat = table.create(chosen)
-                made[name] = VisionReviewer(name, chat, chosen, sources=sources, wish=wish, seed=experiment.seed)
-            case CoInstructSettings():
-                chat = _co_instruct(name, chosen, device)
-                made[name] = VisionReviewer(name, chat, chosen, sources=sources, wish=wish, seed=experiment.seed)
-            case _:
-                assert_never(chosen)
+        with about(f"reviewers.{name}"):
+            match chosen:
+                case DescriberSettings():
+                    made[name] = Describer(inputs.get, references.get, pictures, experiment.scale, chosen.images)
+                case ServerReviewerSettings():
+                    chat = table.create(chosen)
+                    made[name] = VisionReviewer(name, chat, chosen, sources=sources, wish=wish, seed=experiment.seed)
+                case CoInstructSettings():
+                    chat = _co_instruct(name, chosen, device)
+                    made[name] = VisionReviewer(name, chat, chosen, sources=sources, wish=wish, seed=experiment.seed)
+                case _:
+                    assert_never(chosen)
     return made
 
 

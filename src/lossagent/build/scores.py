@@ -58,7 +58,8 @@ def metric_of(name: str, scale: int, own: Mapping[str, MetricSettings] = NONE) -
         with about(f"metrics.{name}"):
             return own_metric(name, own[name])
     if name.startswith(FOREIGN):
-        return own_metric(name, PyIQASettings(name=name))
+        with about(name):
+            return own_metric(name, PyIQASettings(name=name))
     if name == SHIFTED:
         inside = FeatureDistance(backbone("efficientnet-lite0"))
         return ShiftedPerceptual(inside, name=SHIFTED, backbone="efficientnet-lite0", extent=2)
@@ -131,7 +132,7 @@ def metrics_of(experiment: Experiment, sets: Sets) -> tuple[dict[str, Metric], l
     """
     referenced = any(images.reference for images in sets.scored.values())
     names = dict.fromkeys(n for n in (*experiment.goal.metrics, *experiment.guards) if n not in PEOPLE)
-    metrics = {name: metric_of(name, experiment.scale, experiment.metrics) for name in names}
+    metrics = {name: _named(name, experiment) for name in names}
     for name, metric in metrics.items():
         if not metric.facts.needs_reference or name in AGAINST_INPUT | AGAINST_START:
             continue
@@ -156,13 +157,23 @@ def metrics_of(experiment: Experiment, sets: Sets) -> tuple[dict[str, Metric], l
     return metrics, warnings
 
 
+def _named(name: str, experiment: Experiment) -> Metric:
+    """A metric that the goal or ``guards`` name, which a refusal then says."""
+    if name in experiment.metrics:
+        return metric_of(name, experiment.scale, experiment.metrics)
+    with about("goal" if name in experiment.goal.metrics else "guards"):
+        return metric_of(name, experiment.scale, experiment.metrics)
+
+
 def _check_directions(experiment: Experiment, facts: Mapping[str, MetricFacts]) -> None:
     known = {**PEOPLE, **facts}
-    for target in (*experiment.goal.targets, *experiment.goal.proxy):
-        if (direction := known[target.metric].direction) != target.direction:
-            raise Refused(
-                f"goal: target {target.metric!r} says {target.direction} is better; its facts say {direction}."
-            )
+    for section, targets in (("targets", experiment.goal.targets), ("proxy", experiment.goal.proxy)):
+        for target in targets:
+            if (direction := known[target.metric].direction) != target.direction:
+                raise Refused(
+                    f"goal.{section}: {target.metric!r} says {target.direction} is better; its facts say {direction}. "
+                    f"Write direction: {direction}, or leave it out."
+                )
 
 
 def try_own(metrics: Mapping[str, Metric], images: ImageSet) -> None:

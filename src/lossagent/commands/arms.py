@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
+from lossagent import evaluation
 from lossagent.console import Narrator
 from lossagent.errors import Interrupted, Refused, Waiting
 from lossagent.experiment import Experiment, load, located, parse
@@ -35,7 +36,10 @@ def baseline(experiment: Experiment, name: str) -> Experiment:
         # Nothing can be relative to the run itself, and nobody is asked about a run that is not steered.
         limits = data["goal"]["constraints"]
         data["guards"] = list(dict.fromkeys([*data["guards"], *(c["metric"] for c in limits)]))
-        data["goal"]["constraints"] = [c for c in limits if c["relative_to"] != "fixed"]
+        data["goal"]["constraints"] = [c for c in limits if c["relative_to"] != "fixed" and c["metric"] not in PEOPLE]
+        # Every depth may be asked for, and people may see as many of its pictures as of the other's.
+        data["training"]["keep"] = None
+        data["pictures"] = max(experiment.pictures, experiment.people.final if experiment.people is not None else 0)
         data["goal"]["targets"] = [t for t in data["goal"]["targets"] if t["metric"] not in PEOPLE]
         if not (data["goal"]["targets"] or data["goal"]["wish"]):
             data["goal"]["wish"] = "what people prefer"
@@ -44,6 +48,7 @@ def baseline(experiment: Experiment, name: str) -> Experiment:
         data |= {"people": None, "reviewers": {}, "fixed_run": None}
     if name == "random":
         agent["rollback"] = data["agent"].get("rollback", False)
+        data["reviewers"] = {}  # it reads no words
     return parse({**data, "name": f"{experiment.name}-{name}", "agent": agent, "chat": None})
 
 
@@ -63,7 +68,7 @@ def carry_out(experiment: Experiment, folder: Path, depth: int | None, console: 
     """
     narrator = Narrator(console, f"[{experiment.name}]", experiment.training.stages)
     _refuse_other(folder, experiment)
-    if not (folder / "evaluation.json").exists():
+    if not settled(folder, experiment, depth):
         begun = is_run(folder)
         session = Session.resume(folder, narrator.watch) if begun else Session.start(experiment, folder, narrator.watch)
         session.also_depth = depth
@@ -79,6 +84,28 @@ def carry_out(experiment: Experiment, folder: Path, depth: int | None, console: 
     trajectory = read_trajectory(folder)
     assert trajectory.finished is not None, "an evaluated run is finished"
     return trajectory.states[trajectory.finished.selected].depth
+
+
+def settled(folder: Path, experiment: Experiment, depth: int | None) -> bool:
+    """Whether nothing is left to do in a run folder: trained, evaluated, and judged by people who are asked to.
+
+    Args:
+        folder: the run folder.
+        experiment: the run.
+        depth: depth at which it has to be evaluated besides, ``None`` for none.
+    """
+    if not (folder / evaluation.FILE).exists():
+        return False
+    trajectory = read_trajectory(folder)
+    if trajectory.finished is None:
+        return False
+    there = any(s.depth == depth and s.restorable for s in trajectory.path(trajectory.scored[-1].id))
+    if there and not evaluation.has_row(folder, f"depth {depth}"):
+        return False
+    if experiment.people is None or experiment.people.final == 0:
+        return True
+    question = trajectory.panel.question(trajectory.finished.selected, "final")
+    return question is not None and question.closed
 
 
 def _refuse_other(folder: Path, experiment: Experiment) -> None:
@@ -110,8 +137,21 @@ def carry_out_beside(
     depth: int | None = None
     for place, arm in arms.items():
         selected = carry_out(arm, place, depth, console, again)
-        depth = selected if depth is None else depth
+        depth = selected if place == folder else depth
+    if fixed in arms and place_of(arms, fixed) < place_of(arms, folder):
+        carry_out(arms[fixed], fixed, depth, console, again)  # at the depth that is known by now
     return [folder, *(place for place in arms if place != folder)]
+
+
+def place_of(arms: Mapping[Path, Experiment], folder: Path) -> int:
+    """The position of an arm in the order in which they are carried out."""
+    return list(arms).index(folder)
+
+
+def without_fixed(experiment: Experiment) -> Experiment:
+    """The experiment without the limits that are relative to a fixed run, which is not known yet."""
+    limits = tuple(c for c in experiment.goal.constraints if c.relative_to != "fixed")
+    return experiment.model_copy(update={"goal": experiment.goal.model_copy(update={"constraints": limits})})
 
 
 def needs_fixed(experiment: Experiment) -> bool:

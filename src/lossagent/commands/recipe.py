@@ -11,7 +11,10 @@ from lossagent import recipes
 
 def recipe(
     name: Annotated[str, typer.Argument(help=f"One of: {', '.join(recipes.names())}.")],
-    scale: Annotated[str, typer.Option(help="paper (many GPUs), small (two CPU cores), smoke (seconds).")] = "paper",
+    scale: Annotated[
+        str | None,
+        typer.Option(help="paper (many GPUs; what is taken without a word), small (two CPU cores), smoke (seconds)."),
+    ] = None,
 ) -> None:
     """Prints a complete experiment to edit.
 

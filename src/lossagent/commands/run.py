@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from lossagent.commands.arms import baseline, carry_out_beside
+from lossagent.commands.arms import baseline, carry_out_beside, without_fixed
 from lossagent.console import Narrator
 from lossagent.errors import Failed, Interrupted, LossAgentError, Refused, Waiting
 from lossagent.experiment import Experiment, load
@@ -57,6 +57,9 @@ def run(
             from lossagent.rehearsal import rehearse
 
             with ranks.in_touch():
+                if "fixed" in (beside or []) and (rehearsed := without_fixed(chosen)) != chosen:
+                    console.print("Limits relative to the fixed run are left out here: it is trained first.")
+                    chosen = rehearsed
                 rehearse(chosen, console)
         elif ranks.main:
             narrator = Narrator(console, chosen.name, chosen.training.stages)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from lossagent.evaluation.choosing import Choice, choose
+from lossagent.evaluation.choosing import Choice, choose, chosen_by_metrics
 from lossagent.evaluation.protocols import PROTOCOLS, EvaluationProtocol, protocol
-from lossagent.evaluation.states import Row, SetTable, restored_rows, write_evaluation
+from lossagent.evaluation.states import FILE, Row, SetTable, add_row, has_row, restored_rows, write_evaluation
 
 __all__ = [
+    "FILE",
     "PROTOCOLS",
     "Choice",
     "EvaluationProtocol",
     "Row",
     "SetTable",
+    "add_row",
     "choose",
+    "chosen_by_metrics",
+    "has_row",
     "protocol",
     "restored_rows",
     "write_evaluation",

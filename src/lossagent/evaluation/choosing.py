@@ -11,6 +11,9 @@ from lossagent.judgements import PREFERENCE, RATING
 from lossagent.records import State
 from lossagent.trajectory import Trajectory
 
+PEOPLES = frozenset({PREFERENCE, RATING})
+"""Metrics that people give, on the feedback images alone."""
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -25,6 +28,11 @@ class Choice:
     state: int
     rule: str
     scores: Mapping[int, Feedback] = field(default_factory=dict[int, Feedback])
+
+
+def chosen_by_metrics(goal: Goal) -> bool:
+    """Whether a checkpoint can be chosen by what metrics say: people's words and marks are of the feedback images."""
+    return bool({t.metric for t in goal.kept_by.scalar} - PEOPLES)
 
 
 def choose(
@@ -42,6 +50,8 @@ def choose(
         fixed: depth -> feedback on the run under fixed weights on that set, for constraints relative to it.
     """
     last, goal = trajectory.scored[-1], goal.kept_by
+    ours = [c for c in goal.constraints if c.metric in PEOPLES]
+    goal = goal.model_copy(update={"constraints": tuple(c for c in goal.constraints if c not in ours)})
     if score is None:
         return Choice(last.id, "the last state: there is no selection set to choose by")
     if not goal.has_utility:
@@ -51,13 +61,16 @@ def choose(
     start = scores[0]
     if all(goal.utility(feedback, start) is None for feedback in scores.values()):
         why = "no score of the goal could be taken on the selection set"
-        if {t.metric for t in goal.scalar} <= {PREFERENCE, RATING}:
+        if {t.metric for t in goal.scalar} <= PEOPLES:
             why = "people judge the feedback images alone; goal.proxy may name a metric to choose by"
         return Choice(last.id, f"the last state: {why}", scores)
-    ranks = {s.id: goal.rank(scores[s.id], start, (fixed or {}).get(s.depth)) for s in candidates}
+    ranks = {s.id: goal.rank(scores[s.id], start, (fixed or {}).get(s.depth, Feedback())) for s in candidates}
     best = max(candidates, key=lambda s: (ranks[s.id], -s.id))
     metrics = ", ".join(t.metric for t in goal.scalar)
     rule = f"best {metrics} on the selection set among {len(candidates)} states, S_0 included"
     if ranks[best.id][0] < 0:
         rule += "; none of them keeps the constraints"
+    if ours:
+        names = ", ".join(dict.fromkeys(c.metric for c in ours))
+        rule += f"; limits of {names} left out, for people judge the feedback images alone"
     return Choice(best.id, rule, scores)

@@ -15,6 +15,8 @@ from lossagent.objectives.base import Objective, Pixels
 from lossagent.records import State
 from lossagent.runs import write_atomically
 
+FILE = "evaluation.json"
+
 
 @dataclass(frozen=True)
 class Row:
@@ -66,7 +68,27 @@ class SetTable:
 def write_evaluation(run: Path, tables: Mapping[str, SetTable], overlap: list[str]) -> None:
     """Writes ``evaluation.json``: set -> table, and the overlaps that were declared or warned of."""
     data = {"sets": {name: table.dump() for name, table in tables.items()}, "overlap": overlap}
-    write_atomically(run / "evaluation.json", json.dumps(data, indent=1))
+    write_atomically(run / FILE, json.dumps(data, indent=1))
+
+
+def has_row(run: Path, label: str) -> bool:
+    """Whether the tables of a run have a row."""
+    data = json.loads((run / FILE).read_text(encoding="utf-8"))
+    return any(label in table["rows"] for table in data["sets"].values())
+
+
+def add_row(run: Path, tables: Mapping[str, SetTable], label: str) -> None:
+    """Adds a row to tables that were written before.
+
+    Args:
+        run: the run folder.
+        tables: set -> a table that has the row.
+        label: the row.
+    """
+    data = json.loads((run / FILE).read_text(encoding="utf-8"))
+    for name, table in tables.items():
+        data["sets"][name]["rows"][label] = table.dump()["rows"][label]
+    write_atomically(run / FILE, json.dumps(data, indent=1))
 
 
 def restored_rows(

@@ -115,7 +115,7 @@ COMPLETED = {"targets": ("direction", "unit"), "proxy": ("direction", "unit"), "
 def _free(metrics: dict[str, MetricSettings]) -> dict[str, MetricSettings]:
     for name in metrics:
         if name in METRICS or name in PEOPLE or name == SHIFTED:
-            raise ValueError(f"the name {name!r} is taken by a built-in metric; choose another")
+            raise ValueError(f"the name {name!r} is taken by a built-in metric, choose another; found {name!r}")
     return metrics
 
 
@@ -153,8 +153,11 @@ def facts_in(metrics: object) -> Callable[[str], MetricFacts]:
         if name in own:
             try:
                 settings = TypeAdapter[MetricSettings](MetricSettings).validate_python(own[name])
-            except ValidationError:
-                raise Refused(f"metrics.{name} is not complete.") from None
+            except ValidationError as error:
+                first = error.errors()[0]
+                where = ".".join(("metrics", name, *(str(part) for part in first["loc"][1:])))
+                wrong = "is required" if first["type"] == "missing" else first["msg"]
+                raise Refused(f"{where}: {wrong}.") from None
             return _own_facts(name, settings)
         if name in PEOPLE:
             return PEOPLE[name]

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from lossagent import assets, checkpoints_data
 from lossagent.chat.table import EmbeddedSettings, ReplaySettings
 from lossagent.errors import Refused
-from lossagent.experiment.images import ONE, PARTS
+from lossagent.experiment.complaints import complaints
 from lossagent.experiment.metrics import located_metrics
 from lossagent.experiment.whole import Experiment
 
@@ -29,8 +27,7 @@ def parse(data: Mapping[str, Any]) -> Experiment:
         experiment = Experiment.model_validate(data)
         experiment.initial  # noqa: B018  (a weight that is NaN or negative is refused here)
     except ValidationError as error:
-        problems = [_sentence(e["loc"], e["msg"], e.get("input"), e["type"]) for e in error.errors()]
-        raise Refused("the experiment cannot be run:\n" + "\n".join(f"  {p}" for p in problems)) from None
+        raise Refused("the experiment cannot be run:\n" + "\n".join(f"  {p}" for p in complaints(error))) from None
     return experiment
 
 
@@ -114,58 +111,3 @@ def override(data: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any
         except yaml.YAMLError as error:
             raise Refused(f"override {text!r}: the value is not YAML ({error}).") from error
     return result
-
-
-def _sentence(location: tuple[int | str, ...], message: str, found: object, kind: str) -> str:
-    location = tuple(part for part in location if part not in (ONE, PARTS))
-    where = ".".join(str(part) for part in _written(location)) or "experiment"
-    if kind == "extra_forbidden":
-        known = _known_keys(location[:-1])
-        near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
-        hint = f" Did you mean {near[0]!r}?" if near else (f" Known: {', '.join(known)}." if known else "")
-        return f"{where}: unknown key.{hint}"
-    message = message.removeprefix("Value error, ")
-    if not location:  # a rule about the whole; its message says what was found
-        return message
-    if "; found " in message:
-        return f"{where}: {message}"
-    shown = re.sub(r"\s+", " ", repr(found))
-    return f"{where}: {message}; found {shown[:80]}"
-
-
-def _known_keys(location: tuple[int | str, ...]) -> list[str]:
-    """Names of the fields at a place of the experiment, followed through its types as far as they go."""
-    return sorted(getattr(_followed(location)[0], "model_fields", {}))
-
-
-def _written(location: tuple[int | str, ...]) -> list[int | str]:
-    """A place as a file has it: without the kinds that picked members of unions."""
-    return _followed(location)[1]
-
-
-def _followed(location: tuple[int | str, ...]) -> tuple[Any, list[int | str]]:
-    current: Any = Experiment
-    kinds: Any = None
-    written: list[int | str] = []
-    for part in location:
-        fields: dict[str, Any] = getattr(current, "model_fields", {})
-        if part in fields:
-            kinds = fields[str(part)].annotation
-            current = _model_in(kinds)
-        elif (named := _model_in(kinds, str(part))) is not None:  # the kind that picked a member of a union
-            current = named
-            continue
-        elif not fields:
-            current = None
-        written.append(part)
-    return current, written
-
-
-def _model_in(annotation: Any, kind: str | None = None) -> Any:  # noqa: ANN401  (a type expression)
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        own = annotation.model_fields.get("kind")
-        return annotation if kind is None or (own is not None and own.default == kind) else None
-    for part in reversed(getattr(annotation, "__args__", ())):
-        if (inner := _model_in(part, kind)) is not None:
-            return inner
-    return None

@@ -32,6 +32,14 @@ class ServerReviewerSettings(ServerSettings, ReviewOptions):
 
     temperature: float | None = Field(default=0.2, ge=0, allow_inf_nan=False)
 
+    @model_validator(mode="after")
+    def _samples(self) -> ServerReviewerSettings:
+        if self.samples > 1 and self.temperature == 0:
+            raise ValueError(
+                f"samples would all be the same without a temperature; found samples: {self.samples}, temperature: 0"
+            )
+        return self
+
 
 class CoInstructSettings(Hiding, ReviewOptions):
     """Co-Instruct in this process; see :class:`lossagent.objectives.co_instruct.CoInstruct`.

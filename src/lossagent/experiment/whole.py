@@ -45,6 +45,7 @@ class Experiment(Settings):
         tolerance: metric -> change that counts as noise, in score units, where the noise is not estimable.
         training: how the stages are trained.
         people: what people are asked about the restored feedback images, ``null`` for nobody.
+        pictures: how many restored images of each test set are kept, for the report and people's last word.
         fixed_run: folder of a finished run under the initial weights, for constraints relative to it.
     """
 
@@ -64,6 +65,7 @@ class Experiment(Settings):
     tolerance: dict[str, float] = Field(default={})
     training: TrainingSettings = TrainingSettings()
     people: PeopleSettings | None = None
+    pictures: int = Field(default=6, ge=0)
     fixed_run: Path | None = None
 
     @model_validator(mode="before")

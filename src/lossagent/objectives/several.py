@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from lossagent.feedback import Feedback, MetricFacts
 from lossagent.objectives.base import Objective, Pixels, Situation
@@ -20,7 +23,9 @@ class Several:
     """
 
     experts: Mapping[str, Objective]
-    _said: dict[tuple[int, str], Feedback] = field(default_factory=dict[tuple[int, str], Feedback], repr=False)
+    _said: dict[tuple[int, str, str], Feedback] = field(
+        default_factory=dict[tuple[int, str, str], Feedback], repr=False
+    )
 
     @property
     def facts(self) -> Mapping[str, MetricFacts]:
@@ -34,8 +39,9 @@ class Several:
             Waiting: people have not answered yet.
         """
         feedback = Feedback()
+        shown = digest(restored) if situation is not None else ""
         for name, expert in self.experts.items():
-            key = (situation.state.id, name) if situation is not None else None
+            key = (situation.state.id, shown, name) if situation is not None else None
             said = self._said.get(key) if key is not None else None
             if said is None:
                 said = expert(restored, situation)
@@ -44,3 +50,12 @@ class Several:
             feedback = feedback.joined(said)
         self._said.clear()
         return feedback
+
+
+def digest(images: Mapping[str, Pixels]) -> str:
+    """A hash of names and pixels."""
+    found = hashlib.blake2b(digest_size=16)
+    for name, pixels in images.items():
+        found.update(f"{name}/{pixels.shape}/".encode("utf-8", "replace"))
+        found.update(np.ascontiguousarray(pixels).tobytes())
+    return found.hexdigest()

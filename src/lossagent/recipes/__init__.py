@@ -22,8 +22,12 @@ def names() -> list[str]:
     return sorted({task for task, _ in _table()})
 
 
-def text(name: str, scale: str = "paper") -> str:
+def text(name: str, scale: str | None = None) -> str:
     """The YAML of a recipe, with its comments.
+
+    Args:
+        name: the task.
+        scale: ``None`` for the paper's, or the only one there is.
 
     Raises:
         UnknownName: no such task or scale.
@@ -31,6 +35,8 @@ def text(name: str, scale: str = "paper") -> str:
     table = _table()
     if name not in names():
         raise UnknownName("recipe", name, names())
-    if (name, scale) not in table:
-        raise UnknownName(f"scale of {name}", scale, [s for task, s in table if task == name])
+    scales = [s for task, s in table if task == name]
+    scale = scale or (scales[0] if len(scales) == 1 else "paper")
+    if scale not in scales:
+        raise UnknownName(f"scale of {name}", scale, scales)
     return (resources.files(__name__) / table[name, scale]).read_text(encoding="utf-8")

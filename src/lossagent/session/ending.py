@@ -26,9 +26,6 @@ from lossagent.steering import Steering
 from lossagent.training.gallery import Gallery
 from lossagent.training.pictures import write_images
 
-PICTURES_KEPT = 6
-"""Test images whose restored versions are kept for the report."""
-
 
 @dataclass
 class Ending:
@@ -58,9 +55,32 @@ class Ending:
         Raises:
             Waiting: they have not said it yet.
         """
-        if not (self.folder.path / "evaluation.json").exists():
+        if not self.evaluated:
             self._evaluate()
+        elif (state := self._lacking()) is not None:
+            self._add(state)
         last_word(self.parts, self.folder.path, self.steering)
+
+    @property
+    def evaluated(self) -> bool:
+        """Whether the tables are written."""
+        return (self.folder.path / evaluation.FILE).exists()
+
+    def _lacking(self) -> State | None:
+        """The state at another run's depth, where the tables have no row of it yet."""
+        found = next((s for s in self._at_depth() if s.restorable), None)
+        if found is None or evaluation.has_row(self.folder.path, f"depth {found.depth}"):
+            return None
+        return found
+
+    def _add(self, state: State) -> None:
+        """One more row in the tables: this run at the depth at which another one was selected."""
+        self.watch.phase(f"scoring depth {state.depth} on the test images, to stand beside another run")
+        label = f"depth {state.depth}"
+        tables = {"feedback": self._feedback_table({label: state})}
+        for name, images in self.parts.sets.test.items():
+            tables[name] = self.test_table(name, images, {label: state})
+        evaluation.add_row(self.folder.path, tables, label)
 
     def _evaluate(self) -> None:
         sets, goal = self.parts.sets, self.parts.experiment.goal
@@ -114,7 +134,7 @@ class Ending:
         objective = self.gallery.objective(name, before.get)
         folder = self.folder.path / "images" / name
         people = self.parts.experiment.people
-        kept = max(PICTURES_KEPT, people.final if people is not None else 0)
+        kept = max(self.parts.experiment.pictures, people.final if people is not None else 0)
 
         def keep(label: str, restored: Mapping[str, Pixels]) -> None:
             write_images(dict(list(restored.items())[:kept]), folder / label)

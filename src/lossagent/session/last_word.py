@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from pathlib import Path
@@ -31,11 +32,15 @@ def last_word(parts: Parts, run: Path, steering: Steering) -> None:
     if question is None:
         name = next(iter(parts.sets.test))
         sides = {label: f"{name}/{label}" for label in ("selected", "start")}
-        if parts.experiment.fixed_run is not None and _brought(parts.experiment.fixed_run, run, name):
-            sides["fixed"] = f"{name}/fixed"
+        images = sorted(p.stem for p in (run / "images" / name / "selected").glob("*.png"))[: people.final]
+        if parts.experiment.fixed_run is not None:
+            why_not = _bring(parts.experiment.fixed_run, run, name, parts.sets.record().get(name), images)
+            if why_not is None:
+                sides["fixed"] = f"{name}/fixed"
+            else:
+                _once(steering, f"people are not asked to compare with the fixed run: {why_not}.")
         if finished.selected == 0:  # the start was kept: there is nothing to compare it with but the fixed run
             del sides["start"]
-        images = sorted(p.stem for p in (run / "images" / name / "selected").glob("*.png"))[: people.final]
         tasks = final_pairs(sides, images, parts.experiment.seed)
         if not tasks:
             _once(steering, "people are not asked for final pairs: the start was kept, and no fixed run is known.")
@@ -57,15 +62,25 @@ def last_word(parts: Parts, run: Path, steering: Steering) -> None:
     steering.people.close(finished.selected, "final", unanswered=bool(missing))
 
 
-def _brought(fixed: Path, run: Path, name: str) -> bool:
-    """Copies the fixed run's pictures of a test set, so that the run folder has all that people see."""
+def _bring(fixed: Path, run: Path, name: str, ours: object, images: list[str]) -> str | None:
+    """Copies the fixed run's pictures of a test set, so that the run folder has all that people see.
+
+    Returns:
+        Why there are none to compare with, ``None`` where there are.
+    """
     source, target = fixed / "images" / name / "selected", run / "images" / name / "fixed"
-    if not source.is_dir():
-        return False
+    try:
+        theirs = json.loads((fixed / "environment.json").read_text(encoding="utf-8"))["image_sets"].get(name)
+    except (OSError, ValueError, KeyError):
+        return f"{fixed} cannot be read"
+    if theirs != json.loads(json.dumps(ours)):
+        return f"its test set {name!r} has other images"
+    if lacking := [image for image in images if not (source / f"{image}.png").is_file()]:
+        return f"it kept no picture of {lacking[0]!r} (pictures: {len(images)} in its experiment)"
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(source, target)
     sync_folder(target.parent)
-    return True
+    return None
 
 
 def _once(steering: Steering, text: str) -> None:

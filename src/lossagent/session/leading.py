@@ -19,7 +19,7 @@ from lossagent.records import REVIEW, State
 from lossagent.runs import MemoryLog, RunFolder, refuse_existing
 from lossagent.session.ending import Ending
 from lossagent.session.exceptions import exceptions
-from lossagent.session.fixed import read_fixed
+from lossagent.session.fixed import keep, kept, read_fixed
 from lossagent.session.following import Plan, meet
 from lossagent.session.patience import PATIENCE, Patience
 from lossagent.session.steered import check_unchanged, steering_of
@@ -45,7 +45,8 @@ class Session:
         self.ranks, self.crew, self.trainer = workers.ranks, workers.crew, workers.trainer
         scores = workers.gallery.objective("feedback", self._start_picture)
         self.objective = experts_of(parts, scores, self._picture, folder.path)
-        fixed = read_fixed(parts.experiment)
+        fixed = kept(folder.path) or read_fixed(parts.experiment, parts.sets.record())
+        keep(folder.path, fixed)
         self.steering = steering_of(
             parts, folder, self.objective, self._release, watch.event, Mailbox(folder.path), fixed
         )
@@ -78,7 +79,7 @@ class Session:
             # Whatever steering refuses is refused here, before there is a folder.
             scores = parts.objective(parts.sets.feedback, lambda name: None)
             experts = experts_of(parts, scores, lambda state, name: None, out)
-            steering_of(parts, MemoryLog(), experts, fixed=read_fixed(chosen))
+            steering_of(parts, MemoryLog(), experts, fixed=read_fixed(chosen, parts.sets.record()))
             return Plan(chosen, parts.sets.overlaps, out)
 
         ranks = leader()
@@ -200,17 +201,22 @@ class Session:
         while True:
             try:
                 optimise(training, self.steering)
-                self.crew.order("wake")
+                self.steering.people.collect()
+                self.steering.people.heed()  # what was asked for in the last stage
+                if not self._ending.evaluated:
+                    self.crew.order("wake")
                 self._ending.conclude()
                 return
             except Waiting as waiting:
                 trajectory = self.steering.trajectory
-                if patience.begins((trajectory.last.id, trajectory.finished, trajectory.paused)):
+                moment = (trajectory.last.id, trajectory.finished, trajectory.paused)
+                if patience.begins(moment, len(trajectory.panel.judgements)):
                     self.watch.phase(str(waiting))
-                    self.crew.order("rest")
+                self.crew.order("rest")
                 if not patience.wait(waiting, self.steering.people.collect):
                     self.steering.people.waited(str(waiting))
                     raise
+                self.steering.people.heed_stop()
 
     def _picture(self, state: int, name: str) -> Pixels | None:
         """A restored feedback image of a state, for reviewers that compare."""

@@ -22,17 +22,19 @@ class Patience:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self._since = 0.0
+        self._since, self._answers = 0.0, 0
         self._moment: Hashable = None
 
-    def begins(self, moment: Hashable) -> bool:
+    def begins(self, moment: Hashable, answers: int) -> bool:
         """Whether a wait begins, as opposed to going on after a letter that was not the last one needed.
 
         Args:
             moment: what the run has come to; the same while it waits for the same thing.
+            answers: how many answers there are; patience begins anew with each, and with no other letter.
         """
         begins, self._moment = moment != self._moment, moment
-        self._since = time.monotonic()
+        if begins or answers != self._answers:
+            self._since, self._answers = time.monotonic(), answers
         return begins
 
     def wait(self, waiting: Waiting, collect: Callable[[], int]) -> bool:

@@ -29,13 +29,19 @@ class Book:
         if self._on_event is not None:
             self._on_event(self.trajectory)
 
-    def recall(self, state: int) -> Recall:
-        """Makes exchanges about a state, each once."""
+    def recall(self, state: int, prefix: str = "") -> Recall:
+        """Makes exchanges about a state, each once.
+
+        Args:
+            state: which.
+            prefix: put before keys, where the same questions may have been asked under other circumstances.
+        """
 
         def recall(key: str, make: Callable[[], Exchange]) -> Exchange:
+            key = prefix + key
             if (known := self.log.exchanges(state).get(key)) is not None:
                 return known
-            exchange = make()
+            exchange = make().model_copy(update={"key": key})
             self.log.record(state, exchange)
             tokens = exchange.prompt_tokens + exchange.completion_tokens
             usable = exchange.problem is None

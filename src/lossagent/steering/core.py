@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from lossagent.agents.base import Agent, View
+from lossagent.agents.rollback import Rollback
 from lossagent.errors import Refused
 from lossagent.events import (
     Decided,
@@ -33,13 +34,14 @@ from lossagent.events import (
 from lossagent.feedback import Feedback, MetricFacts
 from lossagent.goal import Goal
 from lossagent.judgements import PREFERENCE, side_of
+from lossagent.letters import Undo
 from lossagent.mailbox import Mailbox
 from lossagent.objectives.base import Objective, Pixels
 from lossagent.preferences import comparisons_of, strengths
 from lossagent.records import Decision, Stage, StageReport, State
 from lossagent.runs import Log, MemoryLog
 from lossagent.steering.book import Book
-from lossagent.steering.overrides import by_hand, unchanged
+from lossagent.steering.overrides import HUMAN, by_hand, unchanged
 from lossagent.steering.people import People
 from lossagent.trajectory import Trajectory
 from lossagent.weights import Bounds, Weights
@@ -137,9 +139,16 @@ class Steering:
                     f"target {target.metric!r} says {target.direction} is better; its facts say {facts.direction}."
                 )
         log = log if log is not None else MemoryLog()
-        _start_or_resume(log, initial, stages, name, dict(environment or {}))
+        begun = bool(log.events)
+        if begun:
+            _refuse_other(log, initial, stages)
+        else:
+            log.append(Started(run=name, initial=initial, stages=stages, environment=dict(environment or {})))
         self.book = Book(log, on_event)
         self.people = People(self.book, mailbox, can_restart)
+        if begun:
+            self.people.collect()  # before the event: a resume goes past a "stop" that nobody was there to read
+            self.book.append(Resumed(environment=dict(environment or {})))
 
     @property
     def trajectory(self) -> Trajectory:
@@ -250,7 +259,7 @@ class Steering:
         assert feedback is not None
         self._require_targets(feedback)
         if known.feedback is not None:
-            return self._retell(known, known.feedback, feedback)
+            return self._retell(known, self._first_told(known), feedback)
         if known.report is None:
             self.book.append(Trained(state=state, report=report or StageReport()))
         self.people.close(state, "feedback", feedback.unanswered)
@@ -264,6 +273,11 @@ class Steering:
                     f"the scores told have no {target.metric!r}, which the goal is about; found "
                     f"{sorted(feedback.scores) or 'none'}. Tell None for an image whose score is missing."
                 )
+
+    def _first_told(self, known: State) -> Feedback:
+        """The feedback as it was told, without what people have said since."""
+        told = (e.feedback for e in self.book.log.events if isinstance(e, Scored) and e.state == known.id)
+        return next(told, known.feedback or Feedback())
 
     def _retell(self, known: State, first: Feedback, second: Feedback) -> State:
         # Compared as text: a NaN told twice is the same content.
@@ -318,7 +332,10 @@ class Steering:
         if self._keep is None or self._release is None:
             return
         restorable = [s for s in self.trajectory.scored if s.restorable]
-        kept = {0, self.best().id, restorable[-1].id} | {s.id for s in restorable[len(restorable) - self._keep :]}
+        wanted = {r.request.state for r in self.trajectory.requests if isinstance(r.request, Undo)}
+        kept = (
+            {0, self.best().id, restorable[-1].id} | wanted | {s.id for s in restorable[len(restorable) - self._keep :]}
+        )
         for state in restorable:
             if state.id not in kept:
                 self.book.append(Pruned(state=state.id))  # said before it is done: a decision can no longer ask for it
@@ -327,7 +344,7 @@ class Steering:
     def _decide(self, head: State) -> State:
         trajectory = self.trajectory
         if trajectory.requests:
-            decision = self._settle(by_hand(trajectory, head, self._ask_agent))
+            decision = self._settle(by_hand(trajectory, head, self._ask_agent_at))
         elif len(trajectory.states) == 1:
             initial = trajectory.initial
             decision = Decision(author="initial", proposed=initial, weights=initial, restart_from=0)
@@ -340,6 +357,12 @@ class Steering:
 
     def _ask_agent(self, head: State) -> Decision:
         return self.agent.decide(self.view(head), self.book.recall(len(self.trajectory.states)))
+
+    def _ask_agent_at(self, chosen: State) -> Decision:
+        """The agent's weights at a state that a person chose: no guard may start elsewhere, no answer be another's."""
+        inner = self.agent.agent if isinstance(self.agent, Rollback) else self.agent
+        recall = self.book.recall(len(self.trajectory.states), f"from-{chosen.id}/")
+        return inner.decide(self.view(chosen), recall)
 
     def _settle(self, decision: Decision) -> Decision:
         """Validates a decision and applies the bounds."""
@@ -362,6 +385,9 @@ class Steering:
             same = child.decision is not None and child.decision.replicate == decision.replicate
             if same and child.weights == allowed and child.restorable and self.can_restart:
                 # Trained already: repeating it would give the same state again, for the same cost.
+                if decision.author == HUMAN:  # who asks to start there starts there, on the next window of data
+                    again = {"replicate": decision.replicate + 1, "adjusted_by": (*adjusted, "again")}
+                    return self._settle(decision.model_copy(update=again))
                 update = {"restart_from": child.id, "adjusted_by": (*adjusted, "repeated")}
                 return self._settle(decision.model_copy(update=update))
         return decision
@@ -371,19 +397,13 @@ class Steering:
         return Stage(state.id, state.parent, state.depth, state.weights, replicate, state.report)
 
 
-def _start_or_resume(
-    log: Log, initial: Weights, stages: int, name: str, environment: dict[str, str | int | float | bool | None]
-) -> None:
-    if not log.events:
-        log.append(Started(run=name, initial=initial, stages=stages, environment=environment))
-        return
+def _refuse_other(log: Log, initial: Weights, stages: int) -> None:
     known = Trajectory.fold(log.events)
     if known.initial != initial or known.stages != stages:
         raise Refused(
             f"the log belongs to a run that began with {known.initial} and {known.stages} stages; "
             f"asked for {initial} and {stages}. Take a new folder."
         )
-    log.append(Resumed(environment=environment))
 
 
 def doubt(trajectory: Trajectory, head: State) -> dict[str, float]:

@@ -72,13 +72,21 @@ class People:
             Interrupted: stopped.
             Waiting: paused.
         """
-        if (request := self.book.trajectory.stopped) is not None:
-            raise Interrupted(f"{quote(request.request.author, 80)} stopped the run.")
+        self.heed_stop()
         if (request := self.book.trajectory.paused) is not None:
             raise Waiting(
                 f"{quote(request.request.author, 80)} paused the run; it goes on when somebody says so in the "
                 'dashboard, or by a letter {"kind": "go-on", "author": "..."} in its mailbox.'
             )
+
+    def heed_stop(self) -> None:
+        """Ends the run where a person asked for it.
+
+        Raises:
+            Interrupted: so it was.
+        """
+        if (request := self.book.trajectory.stopped) is not None:
+            raise Interrupted(f"{quote(request.request.author, 80)} stopped the run.")
 
     def _receive(self, received: Received) -> str | None:
         """Records a letter; returns why it was refused, if it was."""
@@ -86,8 +94,9 @@ class People:
         if received.letter is not None:
             outcome = event_of(received.id, received.letter, self.book.trajectory, self.can_restart)
         if isinstance(outcome, str):
-            self.book.append(Ignored(letter=received.id, reason=outcome))
-            return outcome
+            reason = quote(outcome, 400)
+            self.book.append(Ignored(letter=received.id, reason=reason))
+            return reason
         self.book.append(outcome)
         return None
 
@@ -108,15 +117,19 @@ def event_of(name: str, letter: Letter, trajectory: Trajectory, can_restart: boo
         case Comment():
             if letter.state >= len(trajectory.states):
                 return f"there is no state {letter.state}; known: 0 to {len(trajectory.states) - 1}"
+            images = known_images(trajectory)
+            if letter.image is not None and images and letter.image not in images:
+                return f"there is no image {letter.image!r}"
             remark = Remark(author=letter.rater, text=letter.text, image=letter.image)
             return Commented(state=letter.state, remark=remark, letter=name)
         case NextWeights():
             names = trajectory.initial.names
             if set(letter.weights) != set(names):
                 return f"weights must name {', '.join(names)}; found {', '.join(letter.weights)}"
-            return Requested(letter=name, request=letter)
+            return _too_late(trajectory) or Requested(letter=name, request=letter)
         case Undo():
-            return _no_way_back(letter.state, trajectory, can_restart) or Requested(letter=name, request=letter)
+            why_not = _too_late(trajectory) or _no_way_back(letter.state, trajectory, can_restart)
+            return why_not or Requested(letter=name, request=letter)
         case _:
             return Requested(letter=name, request=letter)
 
@@ -127,3 +140,13 @@ def _no_way_back(state: int, trajectory: Trajectory, can_restart: bool) -> str |
     if not can_restart:
         return "this trainer cannot start from earlier states"
     return None if trajectory.states[state].restorable else f"the checkpoint of state {state} was deleted"
+
+
+def _too_late(trajectory: Trajectory) -> str | None:
+    whole = len(trajectory.states) > trajectory.stages
+    return "the last stage is decided already: there is no next one" if whole else None
+
+
+def known_images(trajectory: Trajectory) -> frozenset[str]:
+    """Names of the feedback images, as far as the run has recorded any."""
+    return frozenset(name for state in trajectory.states if state.report is not None for name in state.report.images)

@@ -148,7 +148,9 @@ class SharedObjective:
 
     def __call__(self, restored: Mapping[str, Pixels], situation: Situation | None = None) -> Feedback:
         """Scores of 8-bit images."""
-        return self.gallery.score(self.role, restored, self.start).joined(self.whole(restored, situation))
+        found = self.gallery.score(self.role, restored, self.start).joined(self.whole(restored, situation))
+        # In the order in which one process has them: prompts show it.
+        return found.model_copy(update={"scores": {m: found.scores[m] for m in self.facts if m in found.scores}})
 
 
 def merged(parts: Sequence[Feedback], names: Sequence[str]) -> Feedback:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lossagent.data import Batch, Prefetcher
 from lossagent.errors import Damaged, Diverged, Failed, Interrupted
@@ -99,10 +99,17 @@ class Trainer:
         """Frees the accelerator while nothing is to be done; the next start reads everything from disk again."""
         self._at = None
         self.networks.rest()
+        self._move_losses(torch.device("cpu"))
 
     def wake(self) -> None:
         """Brings back what :meth:`rest` took off the accelerator."""
         self.networks.wake(self.device)
+        self._move_losses(self.device)
+
+    def _move_losses(self, device: torch.device) -> None:
+        for loss in self.repository.losses.values():
+            if isinstance(loss, nn.Module):
+                loss.to(device)
 
     def run(self, stage: Stage) -> StageReport:
         """Trains a stage; its checkpoint and restored images are on disk on return.
