@@ -28,7 +28,7 @@ from lossagent.agents.llm.history import AS_DATA
 from lossagent.chat import Scripted
 from lossagent.errors import Refused
 from lossagent.events import EVENTS, AnyEvent, Commented, Decided, Scored, Warned
-from lossagent.feedback import Feedback, Remark
+from lossagent.feedback import Feedback, Remark, writable
 from lossagent.goal import Goal
 from lossagent.letters import LETTERS
 from lossagent.mailbox import Mailbox
@@ -69,7 +69,7 @@ def told(text: str, scored: bool) -> View:
     scores = niqe(5.0, (name, *IMAGES[1:])) if scored else Feedback()
     feedback = scores.model_copy(update={"remarks": remarks})
     stages = [(i, weights(1.0, 0.1 * (i + 1), 0.01), feedback) for i in range(3)]
-    goal = Goal(targets=GOAL.targets if scored else (), wish=text or "none")
+    goal = Goal(targets=GOAL.targets if scored else (), wish=text if text.strip() else "none")
     view = seen(grow(stages, start=feedback), BOUNDS, goal)
     return view if scored else replace(view, metrics={})
 
@@ -101,7 +101,7 @@ def bare(prompt: str) -> str:
 @names
 @pytest.mark.parametrize("scored", [True, False], ids=["scores", "words"])
 def test_foreign_words_stay_between_their_quotation_marks(text: str, scored: bool) -> None:
-    visible = any(c.isprintable() and not c.isspace() for c in text)
+    visible = any(c.isprintable() and not c.isspace() for c in writable(text))
     harmless = harmless_prompts("soft hair" if visible else "", scored)  # words that vanish are shown as none are
     for sent, benign in zip(prompts(text, scored), harmless, strict=True):
         for one, other in zip(sent, benign, strict=True):

@@ -28,7 +28,7 @@ PAIRS = {"targets": [{"metric": "preference"}]}
 
 def asking(root: Path, **people: Any) -> dict[str, Any]:
     settings = {"ask": "pairs", "patience": 0, "final": 0, "repeats": 0, **people}
-    return experiment(root, goal=PAIRS, tolerance={}, people=settings)
+    return experiment(root, goal={**PAIRS}, tolerance={}, people=settings)
 
 
 def answer(run: Path, rater: str = "ann", prefer: str = "newer", only: int | None = None) -> int:

@@ -72,6 +72,10 @@ def score(
         if space not in ("rgb", "y"):
             raise UnknownName("colour space", space, ("rgb", "y"))
         chosen = "rgb" if space == "rgb" else "y"
+    if not metric.startswith(PREFIX):
+        for name, given in (("--option", option), ("--device", device), ("--download", download)):
+            if given:
+                raise Refused(f"{name} is for metrics of pyiqa (pyiqa:NAME); found metric {metric!r}.")
     options = MetricOptions(
         space=chosen, border=border, foreign=_foreign(option or ()), device=device, download=download
     )
