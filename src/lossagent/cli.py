@@ -94,7 +94,7 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
             command(*args, **kwargs)
         except (KeyboardInterrupt, LossAgentError) as error:
             what, status = verdict(error)
-            console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+            console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
             console.print(what)
             raise typer.Exit(status) from None
 

@@ -71,6 +71,9 @@ def _co_instruct(name: str, settings: CoInstructSettings, device: torch.device |
         where = torch.device(settings.device) if settings.device is not None else device
     except RuntimeError:
         raise Refused(f"reviewers.{name}.device must be cpu, cuda or cuda:N; found {settings.device!r}.") from None
+    there = torch.cuda.device_count()
+    if settings.device is not None and where is not None and where.type == "cuda" and (where.index or 0) >= there:
+        raise Refused(f"reviewers.{name}.device: this machine has {there} CUDA devices; found {settings.device!r}.")
     return CoInstruct(
         settings.model,
         trust_remote_code=settings.trust_remote_code,

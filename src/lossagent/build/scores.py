@@ -144,7 +144,11 @@ def metrics_of(experiment: Experiment, sets: Sets) -> tuple[dict[str, Metric], l
     always = ["psnr_y", SHIFTED] if referenced else []
     if not sets.feedback.reference:
         always += ["lr_consistency", "drift"] if experiment.scale > 1 else ["drift"]
-    warnings: list[str] = []
+    warnings = [
+        f"metrics.{name} is not measured: name it in the goal or in guards."
+        for name in experiment.metrics
+        if name not in metrics
+    ]
     for name in [*always, "lattice"]:
         try:
             metrics.setdefault(name, metric_of(name, experiment.scale))

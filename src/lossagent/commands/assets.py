@@ -24,7 +24,7 @@ def show() -> None:
     for status in assets.status_table():
         entry = status.asset
         table.add_row(entry.name, entry.what, entry.licence, entry.megabytes, _hash(entry), status.state)
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     console.print(table)
     console.print(
         "sha256: published; by prefix: its first digits are; pinned: none was, and this machine's first one counts; "
@@ -49,7 +49,7 @@ def fetch(names: Annotated[list[str], typer.Argument(help="Names from `lossagent
 
     Example: lossagent assets fetch smollm2-135m-instruct efficientnet-lite0
     """
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     for name in names:
         entry = assets.asset(name)
         console.print(f"{name}: {entry.what}, {entry.megabytes}, licence: {entry.licence}", markup=False)
@@ -72,7 +72,7 @@ def verify() -> None:
 
     Example: lossagent assets verify
     """
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     damaged = False
     for status in assets.status_table(hashed=True):
         console.print(f"{status.asset.name}: {status.state} {status.detail}", markup=False)

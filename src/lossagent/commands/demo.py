@@ -40,7 +40,7 @@ def demo(
 
     Example: lossagent demo --out runs/demo
     """
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, emoji=False, soft_wrap=True)
     base = override(yaml.safe_load(recipes.text("demo", "small")), changes or [])
     console.print("LossAgent demo: x4 super-resolution, L1 + perceptual + GAN, steered by NIQE (lower is better).")
     depth: int | None = None

@@ -32,7 +32,7 @@ def doctor() -> None:
 
     Example: lossagent doctor
     """
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     found = Table("what", "found", "how to get it", box=None)
     for package, version in environment.versions().items():

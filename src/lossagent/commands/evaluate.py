@@ -63,7 +63,7 @@ def evaluate(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     reading = Reading(state, network, parsed_arguments(arguments), key, scale, multiple, tile, overlap, device)
     plan = planned(methods, sets or (), rules, metrics, baseline, reading)
-    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    console = Console(stderr=True, highlight=False, emoji=False, markup=False, soft_wrap=True)
     with opened(out) as store, _progress(console) as progress:
         try:
             scores = carry_out(plan.benchmark, store, progress, _keeper(out / "images") if images else None)

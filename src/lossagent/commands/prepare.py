@@ -218,13 +218,13 @@ def _tell(made: Tiling) -> None:
 
 
 def _console() -> Console:
-    return Console(highlight=False, markup=False, soft_wrap=True)
+    return Console(highlight=False, emoji=False, markup=False, soft_wrap=True)
 
 
 @contextmanager
 def _bar(what: str, quiet: bool = False) -> Generator[Progress]:
     """A progress bar on a terminal, nothing elsewhere."""
-    console = Console(highlight=False, quiet=quiet)
+    console = Console(highlight=False, emoji=False, quiet=quiet)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
         bar.add_task(what, total=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -43,7 +44,7 @@ def run(
     """
     check_names(tracker or [])
     ranks = Ranks.join()
-    console = Console(highlight=False, soft_wrap=True, quiet=not ranks.main)
+    console = Console(highlight=False, soft_wrap=True, emoji=False, quiet=not ranks.main)
     with ending_alike(ranks.size > 1):
         new = not dry_run and not beside
         chosen, folder = ranks.from_main(lambda: _chosen(experiment, overrides or [], out, new))
@@ -80,7 +81,7 @@ def resume(
     """
     check_names(tracker or [])
     ranks = Ranks.join()
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, emoji=False)
     with ending_alike(ranks.size > 1):
         stages = ranks.from_main(lambda: _stages(run))
         if ranks.main:
@@ -102,8 +103,8 @@ def _chosen(file: Path, overrides: list[str], out: Path | None, new: bool) -> tu
 
 def again(file: Path, overrides: list[str], folder: Path, beside: list[str]) -> str:
     """The command that goes on with a run and its baselines."""
-    words = ["lossagent run", str(file), *overrides, f"--out {folder}", *(f"--beside {name}" for name in beside)]
-    return " ".join(words)
+    words = ["lossagent", "run", str(file), *overrides, "--out", str(folder)]
+    return shlex.join([*words, *(part for name in beside for part in ("--beside", name))])
 
 
 def _compared(chosen: Experiment, folder: Path, beside: list[str], console: Console, command: str) -> None:
@@ -130,7 +131,7 @@ def _carry_out(session: Session, narrator: Narrator, folder: Path, console: Cons
         raise Interrupted(f"{what}Everything finished is in {folder}. {hint}") from error
     except Waiting as error:
         page = write_report([folder], folder / "report.html")
-        raise Waiting(f"{error} {hint} Report so far: {page}", error.until) from error
+        raise Waiting(f"{error} {hint}. Report so far: {page}", error.until) from error
     except Failed as error:
         raise Failed(f"{error} Finished states are in {folder}. {hint}") from error
     except LossAgentError:

@@ -30,7 +30,7 @@ def _list(wanted: bool) -> bool:
         facts = entry(name) if name.startswith(PREFIX) else _facts(name)
         ends = ("" if end is None else f"{end:g}" for end in (facts.low, facts.high))
         table.add_row(escape(name), facts.direction, " to ".join(ends), "yes" if facts.needs_reference else "")
-    Console().print(table)
+    Console(emoji=False).print(table)
     if installed():
         typer.echo(licence_notice(), err=True)
     else:
@@ -120,4 +120,4 @@ def _print(rows: list[ScoreRow]) -> None:
         table.add_row(Path(row.path).name, f"{row.value:.4f}")
     if len(rows) > 1:
         table.add_row("mean", f"{sum(row.value for row in rows) / len(rows):.4f}")
-    Console().print(table)
+    Console(emoji=False).print(table)

@@ -131,7 +131,13 @@ class PyIQA:
 
 
 def _device(name: str, device: str | None) -> torch.device | None:
+    if device is None:
+        return None
     try:
-        return torch.device(device) if device is not None else None
+        found = torch.device(device)
     except RuntimeError:
         raise Refused(f"metric {name!r}: device must be cpu, cuda, cuda:1, ...; found {device!r}.") from None
+    there = torch.cuda.device_count()
+    if found.type == "cuda" and (found.index or 0) >= there:
+        raise Refused(f"metric {name!r}: this machine has {there} CUDA devices; found device {device!r}.")
+    return found

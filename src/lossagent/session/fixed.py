@@ -15,7 +15,7 @@ from lossagent.evaluation import chosen_by_metrics
 from lossagent.experiment import Experiment, load
 from lossagent.feedback import Feedback
 from lossagent.goal import Constraint
-from lossagent.runs import read_trajectory, write_atomically
+from lossagent.runs import is_run, read_trajectory, write_atomically
 
 SELECTION = "selection.json"
 KEPT = "fixed.json"
@@ -76,7 +76,11 @@ def read_fixed(experiment: Experiment, image_sets: Mapping[str, object]) -> Fixe
             images or metrics than are needed.
     """
     run = experiment.fixed_run
-    if run is None or not relative(experiment):
+    if run is None:
+        return FixedRun()
+    if not is_run(run):
+        raise Refused(f"fixed_run: {run} is no run folder: it has no experiment.yaml.")
+    if not relative(experiment):
         return FixedRun()
     trajectory = read_trajectory(run)
     if trajectory.finished is None:
