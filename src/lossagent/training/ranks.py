@@ -9,6 +9,7 @@ NCCL would give up after minutes. Words are pickled by torch; they come from pro
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -288,6 +289,9 @@ class Ranks:
                 self.barrier()
             dist.destroy_process_group()
             _joined.clear()
+            # What is left of the connections (objects that refer to each other) goes now: freed while the interpreter
+            # ends, their threads abort the process.
+            gc.collect()
 
 
 _joined: list[Ranks] = []
