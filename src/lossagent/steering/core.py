@@ -33,14 +33,13 @@ from lossagent.events import (
 )
 from lossagent.feedback import Feedback, MetricFacts
 from lossagent.goal import Goal
-from lossagent.judgements import PREFERENCE, side_of
 from lossagent.letters import Undo
 from lossagent.mailbox import Mailbox
 from lossagent.objectives.base import Objective, Pixels
-from lossagent.preferences import comparisons_of, strengths
 from lossagent.records import Decision, Stage, StageReport, State
 from lossagent.runs import Log, MemoryLog
 from lossagent.steering.book import Book
+from lossagent.steering.doubt import doubt
 from lossagent.steering.overrides import HUMAN, by_hand, unchanged
 from lossagent.steering.people import People
 from lossagent.trajectory import Trajectory
@@ -404,18 +403,3 @@ def _refuse_other(log: Log, initial: Weights, stages: int) -> None:
             f"the log belongs to a run that began with {known.initial} and {known.stages} stages; "
             f"asked for {initial} and {stages}. Take a new folder."
         )
-
-
-def doubt(trajectory: Trajectory, head: State) -> dict[str, float]:
-    """How far a state's strength against its parent's may be from what it is, towards 0: people's comparisons are few.
-
-    A strength exceeds it exactly if its interval leaves out 0; intervals are not symmetric.
-    """
-    panel = trajectory.panel
-    found = comparisons_of(panel.tasks, panel.judgements)
-    if head.parent is None or not found:
-        return {}
-    strength = strengths(found, side_of(head.parent), [side_of(head.id)]).get(side_of(head.id))
-    if strength is None:
-        return {}
-    return {PREFERENCE: strength.high - strength.value if strength.value < 0 else strength.value - strength.low}
