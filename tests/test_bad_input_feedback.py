@@ -59,7 +59,7 @@ def assert_refused(outcome: Outcome, *parts: str) -> None:
         assert part in outcome.err
 
 
-def refused(root: Path, change: Data, *parts: str) -> None:
+def assert_experiment_refused(root: Path, change: Data, *parts: str) -> None:
     """A run and its rehearsal are refused alike."""
     file = written(experiment(root, **change), root)
     before = listing(root)
@@ -141,7 +141,7 @@ def foreign(**change: Any) -> Data:
     ],
 )
 def test_a_metric_that_cannot_be(root: Path, change: Data, parts: tuple[str, ...]) -> None:
-    refused(root, change, *parts)
+    assert_experiment_refused(root, change, *parts)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("pyiqa") is not None, reason="pyiqa is installed here")
@@ -154,7 +154,7 @@ def test_a_metric_that_cannot_be(root: Path, change: Data, parts: tuple[str, ...
     ],
 )
 def test_what_needs_pyiqa_names_its_key_and_the_command(root: Path, change: Data, parts: tuple[str, ...]) -> None:
-    refused(root, change, *parts, "pip install 'lossagent[iqa]'")
+    assert_experiment_refused(root, change, *parts, "pip install 'lossagent[iqa]'")
 
 
 # -- the goal ---------------------------------------------------------------------------------------------
@@ -222,7 +222,7 @@ def wish(words: object = "no ringing", **change: Any) -> Data:
     ],
 )
 def test_a_goal_that_cannot_be(root: Path, change: Data, parts: tuple[str, ...]) -> None:
-    refused(root, change, *parts)
+    assert_experiment_refused(root, change, *parts)
 
 
 # -- reviewers --------------------------------------------------------------------------------------------
@@ -266,7 +266,7 @@ def server(**change: Any) -> Data:
     ],
 )
 def test_a_reviewer_that_cannot_be(root: Path, change: Data, parts: tuple[str, ...]) -> None:
-    refused(root, change, *parts)
+    assert_experiment_refused(root, change, *parts)
 
 
 def test_a_key_written_into_a_reviewer_is_not_shown(root: Path) -> None:
@@ -312,7 +312,7 @@ def people(target: str = "preference", **change: Any) -> Data:
     ],
 )
 def test_people_that_cannot_be_asked(root: Path, change: Data, parts: tuple[str, ...]) -> None:
-    refused(root, change, *parts)
+    assert_experiment_refused(root, change, *parts)
 
 
 # -- commands ---------------------------------------------------------------------------------------------

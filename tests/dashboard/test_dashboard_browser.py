@@ -264,7 +264,9 @@ def test_a_lost_connection_is_said_and_found_again(open_page: Any) -> None:
     page.route("**/changes*", lambda route: route.abort())
     page.clock.run_for(5000)
     page.get_by_text("No connection to the dashboard").wait_for()
+    assert page.locator("#connection").is_visible()
     page.unroute("**/changes*")
     page.clock.run_for(20000)
     page.wait_for_selector("#connection", state="hidden")
+    assert not page.get_by_text("No connection to the dashboard").is_visible()
     page.watch.complaints = [c for c in page.watch.complaints if "ERR_FAILED" not in c]

@@ -119,10 +119,13 @@ def test_pause_and_undo_are_asked_for(open_page: Any, run: Path) -> None:
     assert found["undo"]["state"] == 1
 
 
-def test_errors_of_the_server_are_said_in_words(open_page: Any) -> None:
+def test_errors_of_the_server_are_said_in_words(open_page: Any, run: Path) -> None:
     page = open_page("/steer", wait='[data-control="pause"]')
     page.route("**/letters", lambda route: route.fulfill(status=400, json={"error": "the letter has no stamp."}))
     page.locator('[data-control="pause"]').click()
     page.locator("[data-confirm]").click()
-    page.get_by_text("Not sent: the letter has no stamp.").wait_for()
+    said = page.get_by_text("Not sent: the letter has no stamp.")
+    said.wait_for()
+    assert said.is_visible()
+    assert letters_in(run) == []
     page.watch.complaints.clear()

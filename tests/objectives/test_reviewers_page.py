@@ -25,6 +25,7 @@ def test_the_page_shows_every_kind() -> None:
 @pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
 def test_its_settings_are_valid(block: dict[str, dict[str, object]]) -> None:
     for settings in block.get("reviewers", {}).values():
-        TypeAdapter(ReviewerSettings).validate_python(settings)
+        read = TypeAdapter(ReviewerSettings).validate_python(settings)
+        assert {key: value for key, value in read.model_dump(mode="json").items() if key in settings} == settings
     if "goal" in block:
-        Goal.model_validate(block["goal"])
+        assert Goal.model_validate(block["goal"]).wish

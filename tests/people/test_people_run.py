@@ -507,3 +507,16 @@ def test_a_fixed_run_made_otherwise_is_refused(tmp_path: Path, key: str, value: 
     with pytest.raises(Refused, match=key if key != "feedback" else "other images in its set 'feedback'"):
         Session.start(parse(other), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_step_back_before_the_first_stage_changes_nothing(tmp_path: Path) -> None:
+    data = asking(tmp_path)
+    data["bounds"] = {"high": 0.9}  # the initial weights lie outside, and are trained with as they are
+    run = tmp_path / "run"
+    session = Session.start(parse(data), run)
+    post(run, Undo(author="eve", state=0))
+    with pytest.raises(Waiting):
+        session.run()
+    decision = read_trajectory(run).states[1].decision
+    assert decision is not None
+    assert (decision.author, decision.weights) == ("initial", session.parts.experiment.initial)

@@ -53,50 +53,47 @@ class PyIQASettings(Settings):
     unpickle: bool = False
 
 
-class PythonSettings(Settings):
+class _OwnSettings(Settings):
+    """What the user has to say of a metric of theirs, for nobody else can.
+
+    Attributes:
+        direction: whether ``lower`` or ``higher`` is better.
+        unit: a change worth speaking of.
+        low, high: the range, ``null`` where open.
+        reference: whether it compares with the ground truth.
+        deadline: seconds that one image may take; for a command, one call of all images together.
+    """
+
+    direction: Direction
+    unit: Unit
+    low: Bound | None = None
+    high: Bound | None = None
+    reference: bool = False
+    deadline: Seconds = 60.0
+
+
+class PythonSettings(_OwnSettings):
     """A Python function (image) -> number, or (image, reference) -> number, on uint8 RGB arrays.
 
     Attributes:
         file: the Python file.
         function: its name in there.
-        direction: whether ``lower`` or ``higher`` is better.
-        unit: a change worth speaking of.
-        low, high: the range, ``null`` where open.
-        reference: whether it compares with the ground truth.
-        deadline: seconds that one image may take.
     """
 
     kind: Literal["python"] = "python"
     file: str = Field(min_length=1)
     function: str = Field(min_length=1)
-    direction: Direction
-    unit: Unit
-    low: Bound | None = None
-    high: Bound | None = None
-    reference: bool = False
-    deadline: Seconds = 60.0
 
 
-class CommandSettings(Settings):
+class CommandSettings(_OwnSettings):
     """An executable that gets paths of PNG files and prints JSON, see :mod:`lossagent.metrics.command`.
 
     Attributes:
         command: the executable and its first arguments; no shell sees them.
-        direction: whether ``lower`` or ``higher`` is better.
-        unit: a change worth speaking of.
-        low, high: the range, ``null`` where open.
-        reference: whether it compares with ground truths.
-        deadline: seconds that one call, of all images together, may take.
     """
 
     kind: Literal["command"] = "command"
     command: tuple[str, ...] = Field(min_length=1)
-    direction: Direction
-    unit: Unit
-    low: Bound | None = None
-    high: Bound | None = None
-    reference: bool = False
-    deadline: Seconds = 60.0
 
 
 MetricSettings = Annotated[PyIQASettings | PythonSettings | CommandSettings, Field(discriminator="kind")]

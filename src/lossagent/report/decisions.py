@@ -29,6 +29,7 @@ ADJUSTMENTS = {
     "perturbed": "the answer had been tried from this state already and was moved a little",
     "summary": "the history was too long for the prompt: the agent read a summary",
     "undo": "a person went back to an earlier state",
+    "again": "the same stage was trained before: on the next window of data",
     "unanswered": "nobody answered before the deadline: the weights stay",
 }
 

@@ -33,15 +33,16 @@ from lossagent.events import (
 )
 from lossagent.feedback import Feedback, MetricFacts
 from lossagent.goal import Goal
-from lossagent.letters import Undo
+from lossagent.letters import NextWeights, Undo
 from lossagent.mailbox import Mailbox
 from lossagent.objectives.base import Objective, Pixels
 from lossagent.records import Decision, Stage, StageReport, State
 from lossagent.runs import Log, MemoryLog
-from lossagent.steering.book import Book
+from lossagent.steering.book import Book, refuse_other
 from lossagent.steering.doubt import doubt
-from lossagent.steering.overrides import HUMAN, by_hand, unchanged
+from lossagent.steering.overrides import by_hand, unchanged
 from lossagent.steering.people import People
+from lossagent.steering.settling import settled
 from lossagent.trajectory import Trajectory
 from lossagent.weights import Bounds, Weights
 
@@ -140,7 +141,7 @@ class Steering:
         log = log if log is not None else MemoryLog()
         begun = bool(log.events)
         if begun:
-            _refuse_other(log, initial, stages)
+            refuse_other(log, initial, stages)
         else:
             log.append(Started(run=name, initial=initial, stages=stages, environment=dict(environment or {})))
         self.book = Book(log, on_event)
@@ -342,15 +343,17 @@ class Steering:
 
     def _decide(self, head: State) -> State:
         trajectory = self.trajectory
-        if trajectory.requests:
-            decision = self._settle(by_hand(trajectory, head, self._ask_agent_at))
-        elif len(trajectory.states) == 1:
+        requests = [r.request for r in trajectory.requests]
+        first = len(trajectory.states) == 1  # nowhere to go back to yet: weights alone can be asked for
+        if any(isinstance(r, NextWeights) for r in requests) or (requests and not first):
+            decision = self._settled(by_hand(trajectory, head, self._ask_agent_at))
+        elif first:
             initial = trajectory.initial
             decision = Decision(author="initial", proposed=initial, weights=initial, restart_from=0)
         elif head.feedback is not None and head.feedback.unanswered:
-            decision = self._settle(unchanged(trajectory, head))
+            decision = self._settled(unchanged(trajectory, head))
         else:
-            decision = self._settle(self._ask_agent(head))
+            decision = self._settled(self._ask_agent(head))
         self.book.append(Decided(state=len(trajectory.states), decision=decision))
         return self.trajectory.last
 
@@ -363,43 +366,9 @@ class Steering:
         recall = self.book.recall(len(self.trajectory.states), f"from-{chosen.id}/")
         return inner.decide(self.view(chosen), recall)
 
-    def _settle(self, decision: Decision) -> Decision:
-        """Validates a decision and applies the bounds."""
-        trajectory = self.trajectory
-        start = decision.restart_from
-        if not 0 <= start < len(trajectory.states) or not trajectory.states[start].restorable:
-            raise Refused(f"agent {self.agent.name!r} restarts from state {start}, which cannot be restored.")
-        if not self.can_restart and start != trajectory.head.id:
-            raise Refused(f"agent {self.agent.name!r} restarts from state {start} and the trainer cannot.")
-        if decision.weights.names != trajectory.initial.names:
-            raise Refused(
-                f"agent {self.agent.name!r} answered for {decision.weights.names}; the losses are "
-                f"{trajectory.initial.names}."
-            )
-        allowed = self.bounds.project(decision.weights, trajectory.weights_at(start))
-        adjusted = (*decision.adjusted_by, "bounds") if allowed != decision.weights else decision.adjusted_by
-        judged = len(trajectory.panel.judgements)
-        decision = decision.model_copy(update={"weights": allowed, "adjusted_by": adjusted, "judged": judged})
-        for child in trajectory.children(start):
-            same = child.decision is not None and child.decision.replicate == decision.replicate
-            if same and child.weights == allowed and child.restorable and self.can_restart:
-                # Trained already: repeating it would give the same state again, for the same cost.
-                if decision.author == HUMAN:  # who asks to start there starts there, on the next window of data
-                    again = {"replicate": decision.replicate + 1, "adjusted_by": (*adjusted, "again")}
-                    return self._settle(decision.model_copy(update=again))
-                update = {"restart_from": child.id, "adjusted_by": (*adjusted, "repeated")}
-                return self._settle(decision.model_copy(update=update))
-        return decision
+    def _settled(self, decision: Decision) -> Decision:
+        return settled(decision, self.trajectory, self.bounds, self.can_restart)
 
     def _stage(self, state: State) -> Stage:
         replicate = state.decision.replicate if state.decision is not None else 0
         return Stage(state.id, state.parent, state.depth, state.weights, replicate, state.report)
-
-
-def _refuse_other(log: Log, initial: Weights, stages: int) -> None:
-    known = Trajectory.fold(log.events)
-    if known.initial != initial or known.stages != stages:
-        raise Refused(
-            f"the log belongs to a run that began with {known.initial} and {known.stages} stages; "
-            f"asked for {initial} and {stages}. Take a new folder."
-        )

@@ -29,8 +29,7 @@ def unchanged(trajectory: Trajectory, head: State) -> Decision:
 def by_hand(trajectory: Trajectory, head: State, agent: Callable[[State], Decision]) -> Decision:
     """What people asked for: their latest weights, their latest step back, or both.
 
-    A step back alone leaves the weights to the agent, asked at the state that the person chose. Before the first stage
-    there is nowhere to go back to, and the first weights are the initial ones.
+    A step back alone leaves the weights to the agent, asked at the state that the person chose.
 
     Args:
         trajectory: with the requests.
@@ -55,9 +54,6 @@ def by_hand(trajectory: Trajectory, head: State, agent: Callable[[State], Decisi
             thoughts=f"{thoughts} {weights.author} set the weights.".strip(),
             adjusted_by=marks,
         )
-    if len(trajectory.states) == 1:
-        initial = trajectory.initial
-        return Decision(author="initial", proposed=initial, weights=initial, restart_from=0)
     decision = agent(head)
     update = {
         "author": HUMAN,
