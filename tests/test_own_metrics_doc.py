@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +29,8 @@ def pictures(rng: np.random.Generator) -> dict[str, np.ndarray]:
 
 def test_the_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator) -> None:
     monkeypatch.chdir(tmp_path)
+    # the script's `env python3` is this interpreter, as in an activated environment
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     function, program, script = blocks("python")
     Path("my_metric.py").write_text(function, encoding="utf-8")
     Path("score.py").write_text(script, encoding="utf-8")
