@@ -9,7 +9,7 @@ import yaml
 
 from command_line import command, written
 from lossagent import recipes
-from lossagent.agents.table import LLMSettings
+from lossagent.agents.llm.settings import LLMSettings
 from lossagent.assets import ASSETS
 from lossagent.chat.table import ServerSettings
 from lossagent.errors import UnknownName

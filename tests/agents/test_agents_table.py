@@ -9,7 +9,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from agents.kit import grow, line, niqe, seen, weights
 from lossagent.agents import LLM, Agent, AgentSettings, Fixed, LLMOptions, Random, Rollback, create, forget
-from lossagent.agents.table import FixedSettings, LLMSettings, RandomSettings
+from lossagent.agents.fixed import FixedSettings
+from lossagent.agents.llm.settings import LLMSettings
+from lossagent.agents.random_weights import RandomSettings
 from lossagent.chat.scripted import Scripted
 from lossagent.errors import Refused
 from lossagent.weights import Bounds, Weights

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
-from lossagent.agents.base import Recall, View
+from lossagent.agents.base import Agent, Recall, View
+from lossagent.agents.settings import AgentOptions
+from lossagent.chat.base import ChatModel
 from lossagent.records import Decision
 
 
@@ -21,3 +24,14 @@ class Fixed:
         del recall
         weights = view.trajectory.initial
         return Decision(author=self.name, proposed=weights, weights=weights, restart_from=view.head.id)
+
+
+class FixedSettings(AgentOptions):
+    """Always the initial weights."""
+
+    kind: Literal["fixed"] = "fixed"
+
+    def bare(self, chat: ChatModel | None) -> Agent:
+        """Needs nothing."""
+        del chat
+        return Fixed()

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import Field
 
 from lossagent.agents.anchor import movable, reach
-from lossagent.agents.base import Recall, View
+from lossagent.agents.base import Agent, Recall, View
+from lossagent.agents.settings import AgentOptions
+from lossagent.chat.base import ChatModel
 from lossagent.errors import Refused
 from lossagent.records import Decision
 from lossagent.weights import Weights
@@ -47,3 +52,19 @@ class Random:
             magnitudes[name] = math.exp(generator.uniform(math.log(low), math.log(high)))
         weights = Weights(magnitudes=magnitudes, off=centre.off)
         return Decision(author=self.name, proposed=weights, weights=weights, restart_from=view.head.id)
+
+
+class RandomSettings(AgentOptions):
+    """Random weights.
+
+    Attributes:
+        spread: largest factor of a move, ``null`` for the trust region's.
+    """
+
+    kind: Literal["random"] = "random"
+    spread: float | None = Field(default=None, gt=1, allow_inf_nan=False)
+
+    def bare(self, chat: ChatModel | None) -> Agent:
+        """Needs nothing."""
+        del chat
+        return Random(self.spread)

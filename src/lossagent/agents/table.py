@@ -1,85 +1,41 @@
-"""Settings of the agents, and agents from settings: the only names that experiment files know."""
+"""The agents that experiment files know, and agents from their settings."""
 
 from __future__ import annotations
 
-import math
-from typing import Annotated, Literal
+import functools
+import importlib
+import operator
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field
 
 from lossagent.agents.base import Agent
-from lossagent.agents.fixed import Fixed
-from lossagent.agents.llm.agent import LLM
-from lossagent.agents.llm.options import LLMOptions
-from lossagent.agents.random_weights import Random
 from lossagent.agents.rollback import Rollback
+from lossagent.agents.settings import AgentOptions, RollbackSettings
 from lossagent.chat.base import ChatModel
-from lossagent.errors import Refused
+
+AGENTS = {
+    "fixed": "fixed:FixedSettings",
+    "random": "random_weights:RandomSettings",
+    "llm": "llm.settings:LLMSettings",
+}
+"""Kind -> module of this package and its settings; adding an agent is one file and one line here."""
 
 
-class RollbackSettings(BaseModel):
-    """The rollback guard.
-
-    Attributes:
-        tolerance: metric -> change that counts as noise, in score units; goes before the experiment's.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    tolerance: dict[str, float] = {}
-
-    @field_validator("tolerance")
-    @classmethod
-    def _valid(cls, value: dict[str, float]) -> dict[str, float]:
-        for metric, number in value.items():
-            if not (math.isfinite(number) and number >= 0):
-                raise ValueError(f"tolerance of {metric!r} must be a finite number >= 0; found {number}")
-        return value
+def settings_of(kind: str) -> type[AgentOptions]:
+    """The settings of a kind of agent."""
+    module, name = AGENTS[kind].split(":")
+    return getattr(importlib.import_module(f"lossagent.agents.{module}"), name)
 
 
-class FixedSettings(BaseModel):
-    """Always the initial weights.
-
-    Attributes:
-        rollback: guard it with a rollback, with tolerances where a mapping is given.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: Literal["fixed"] = "fixed"
-    rollback: bool | RollbackSettings = False
+if TYPE_CHECKING:
+    AgentSettings = AgentOptions
+else:
+    ANY_OF_THEM = functools.reduce(operator.or_, map(settings_of, AGENTS))
+    AgentSettings = Annotated[ANY_OF_THEM, Field(discriminator="kind")]
 
 
-class RandomSettings(BaseModel):
-    """Random weights.
-
-    Attributes:
-        spread: largest factor of a move, ``null`` for the trust region's.
-        rollback: as for ``fixed``.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: Literal["random"] = "random"
-    spread: float | None = Field(default=None, gt=1, allow_inf_nan=False)
-    rollback: bool | RollbackSettings = False
-
-
-class LLMSettings(LLMOptions):
-    """A language model; every option of :class:`LLMOptions` stands beside ``kind``.
-
-    Attributes:
-        rollback: as for ``fixed``.
-    """
-
-    kind: Literal["llm"] = "llm"
-    rollback: bool | RollbackSettings = False
-
-
-AgentSettings = Annotated[FixedSettings | RandomSettings | LLMSettings, Field(discriminator="kind")]
-
-
-def create(settings: FixedSettings | RandomSettings | LLMSettings, chat: ChatModel | None = None) -> Agent:
+def create(settings: AgentOptions, chat: ChatModel | None = None) -> Agent:
     """The agent of an experiment.
 
     Args:
@@ -89,17 +45,7 @@ def create(settings: FixedSettings | RandomSettings | LLMSettings, chat: ChatMod
     Raises:
         Refused: an agent that asks a language model, without one.
     """
-    agent = _bare(settings, chat)
+    agent = settings.bare(chat)
     if isinstance(settings.rollback, RollbackSettings):
         return Rollback(agent, settings.rollback.tolerance)
     return Rollback(agent) if settings.rollback else agent
-
-
-def _bare(settings: FixedSettings | RandomSettings | LLMSettings, chat: ChatModel | None) -> Agent:
-    if isinstance(settings, FixedSettings):
-        return Fixed()
-    if isinstance(settings, RandomSettings):
-        return Random(settings.spread)
-    if chat is None:
-        raise Refused("agent 'llm' asks a language model, and the experiment names none: add a 'chat' section.")
-    return LLM(chat, settings)

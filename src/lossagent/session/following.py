@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from lossagent.agents.table import FixedSettings
+from lossagent.agents.fixed import FixedSettings
 from lossagent.build import Parts, build
 from lossagent.errors import Failed
 from lossagent.experiment import Experiment

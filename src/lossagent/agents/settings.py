@@ -1,0 +1,65 @@
+"""What the settings of every agent have in common."""
+
+from __future__ import annotations
+
+import math
+
+from pydantic import BaseModel, ConfigDict, field_validator
+
+from lossagent.agents.base import Agent
+from lossagent.chat.base import ChatModel
+from lossagent.errors import Refused
+
+
+class RollbackSettings(BaseModel):
+    """The rollback guard.
+
+    Attributes:
+        tolerance: metric -> change that counts as noise, in score units; goes before the experiment's.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tolerance: dict[str, float] = {}
+
+    @field_validator("tolerance")
+    @classmethod
+    def _valid(cls, value: dict[str, float]) -> dict[str, float]:
+        for metric, number in value.items():
+            if not (math.isfinite(number) and number >= 0):
+                raise ValueError(f"tolerance of {metric!r} must be a finite number >= 0; found {number}")
+        return value
+
+
+class AgentOptions(BaseModel):
+    """Settings of an agent; each kind adds ``kind: Literal["its name"] = "its name"`` and what it needs.
+
+    Attributes:
+        rollback: guard it with a rollback, with tolerances where a mapping is given.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rollback: bool | RollbackSettings = False
+
+    def bare(self, chat: ChatModel | None) -> Agent:
+        """The agent without its guard.
+
+        Args:
+            chat: the experiment's language model, for agents that ask one (see :func:`required`).
+
+        Raises:
+            Refused: something it needs is missing.
+        """
+        raise NotImplementedError
+
+
+def required(chat: ChatModel | None, kind: str) -> ChatModel:
+    """The language model of an agent that cannot do without.
+
+    Raises:
+        Refused: there is none.
+    """
+    if chat is None:
+        raise Refused(f"agent {kind!r} asks a language model, and the experiment names none: add a 'chat' section.")
+    return chat

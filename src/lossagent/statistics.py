@@ -1,0 +1,1 @@
+"""Paired comparisons over seeds: intervals, permutation tests, and Holm's correction."""
