@@ -6,11 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from lossagent.feedback import Feedback, Remark
+from lossagent.feedback import Feedback, MetricFacts, Remark
+from lossagent.goal import Goal
 from lossagent.judgements import Judgement, Purpose, Task
 from lossagent.letters import Request
 from lossagent.records import Decision, Record, StageReport
-from lossagent.weights import Weights
+from lossagent.weights import Bounds, Weights
 
 Facts = dict[str, str | int | float | bool | None]
 """Plain facts of a machine: versions, threads, device."""
@@ -26,14 +27,44 @@ class Event(Record):
     time: float = 0.0
 
 
+class Told(Record):
+    """What an agent is told beside the trajectory: with it and the log, every decision can be made again.
+
+    Attributes:
+        agent: its name.
+        goal, bounds, metrics, seed, stage_iterations, tolerance, ceiling, loss_facts, fixed: see
+            :class:`lossagent.agents.base.View`.
+        guards: names of metrics that are watched, not steered by; sorted.
+        can_restart: whether the trainer can start a stage from an earlier state.
+    """
+
+    agent: str
+    goal: Goal
+    bounds: Bounds
+    metrics: dict[str, MetricFacts] = Field(default={})
+    seed: int = 0
+    stage_iterations: int = 1
+    tolerance: dict[str, float] = Field(default={})
+    ceiling: dict[str, float] = Field(default={})
+    loss_facts: dict[str, str] = Field(default={})
+    guards: tuple[str, ...] = ()
+    fixed: dict[int, Feedback] = Field(default={})
+    can_restart: bool = False
+
+
 class Started(Event):
-    """A run began: what is needed to fold the rest."""
+    """A run began: what is needed to fold the rest, and to make its decisions again.
+
+    Attributes:
+        told: what the agent is told; ``None`` in runs of earlier versions.
+    """
 
     kind: Literal["started"] = "started"
     run: str
     initial: Weights
     stages: int
     environment: Facts = Field(default_factory=Facts)
+    told: Told | None = None
 
 
 class Answered(Event):
@@ -161,10 +192,15 @@ class Waited(Event):
 
 
 class Resumed(Event):
-    """The run goes on after an interruption."""
+    """The run goes on after an interruption.
+
+    Attributes:
+        told: what the agent is told from here on, where that has changed.
+    """
 
     kind: Literal["resumed"] = "resumed"
     environment: Facts = Field(default_factory=Facts)
+    told: Told | None = None
 
 
 class Warned(Event):

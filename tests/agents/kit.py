@@ -1,123 +1,65 @@
-"""What every agent must keep, whatever it does: a conformance kit, and trajectories to try it on."""
+"""What every agent must keep, whatever it does: a conformance kit.
+
+:func:`check` asks an agent once, in each of :data:`CASES`; :func:`check_run` lets it steer a short run.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
-from lossagent.agents.base import Agent, View
-from lossagent.feedback import Feedback, MetricFacts
-from lossagent.goal import Goal, Target
-from lossagent.records import Decision, Evidence, Exchange, StageReport, State
-from lossagent.trajectory import Trajectory
-from lossagent.weights import Bounds, Weights
+import pytest
 
-NIQE = MetricFacts(
-    name="niqe",
-    direction="lower",
-    low=0.0,
-    high=None,
-    needs_reference=False,
-    unit=0.1,
-    implementation="test",
-    version="1",
+from agents.trees import (
+    GOAL,
+    IMAGES,
+    LOSSES,
+    NIQE,
+    change_state,
+    grow,
+    line,
+    niqe,
+    seen,
+    state,
+    weights,
 )
-GOAL = Goal(targets=(Target(metric="niqe", direction="lower", unit=0.1),))
-IMAGES = tuple(f"image{i}" for i in range(10))
-LOSSES = ("l1", "perceptual", "gan")
+from lossagent.agents.base import Agent, View
+from lossagent.errors import Refused
+from lossagent.feedback import Feedback
+from lossagent.goal import Constraint, Goal
+from lossagent.records import Decision, Evidence, Exchange, StageReport
+from lossagent.runs import MemoryLog
+from lossagent.steering import Steering
+from lossagent.steering.settling import settled
+from lossagent.trajectory import Trajectory
+from lossagent.weights import FLOOR, Bounds, Weights
+
+__all__ = [
+    "BOUNDS", "CASES", "GOAL", "GOALS", "IMAGES", "LOSSES", "NIQE", "TRAJECTORIES", "Case", "Recorder",
+    "change_state", "check", "check_run", "grow", "line", "niqe", "seen", "state", "weights",
+]  # fmt: skip
 
 
-def weights(*numbers: float, names: Sequence[str] = LOSSES) -> Weights:
-    return Weights.of(dict(zip(names, numbers, strict=True)))
-
-
-def niqe(value: float | None, images: Sequence[str] = IMAGES) -> Feedback:
-    """Scores around a mean; the spread over images is the same in every state, so a change has no noise."""
-    middle = (len(images) - 1) / 2
-    return Feedback(scores={"niqe": {n: None if value is None else value + i - middle for i, n in enumerate(images)}})
-
-
-def state(
-    number: int,
-    parent: int | None,
-    depth: int,
-    w: Weights | None,
-    feedback: Feedback | None,
-    losses: Mapping[str, float] | None = None,
-    restorable: bool = True,
-) -> State:
-    report = StageReport(iterations=0 if parent is None else 100, losses=dict(losses or {"l1": 0.03}))
-    decision = None
-    if w is not None and parent is not None:
-        decision = Decision(author="test", proposed=w, weights=w, restart_from=parent)
-    return State(
-        id=number,
-        parent=parent,
-        depth=depth,
-        decision=decision,
-        report=report,
-        feedback=feedback,
-        restorable=restorable,
-    )
-
-
-def grow(
-    stages: Sequence[tuple[int, Weights, Feedback | None]],
-    start: Feedback | None = None,
-    initial: Weights | None = None,
-    head: int | None = None,
-) -> Trajectory:
-    """A tree from (parent, weights, feedback) of each stage; S_0 scores 7."""
-    states = [state(0, None, 0, None, start or niqe(7.0))]
-    for parent, w, feedback in stages:
-        states.append(state(len(states), parent, states[parent].depth + 1, w, feedback))
-    first = initial or (stages[0][1] if stages else weights(1.0, 0.1, 0.01))
-    return Trajectory(tuple(states), first, 10, len(states) - 1 if head is None else head)
-
-
-def seen(trajectory: Trajectory, bounds: Bounds | None = None, goal: Goal = GOAL, seed: int = 0) -> View:
-    return View(
-        trajectory=trajectory,
-        head=trajectory.head,
-        goal=goal,
-        bounds=bounds or Bounds(),
-        metrics={"niqe": NIQE},
-        seed=seed,
-        stage_iterations=100,
-        stages_left=5,
-    )
-
-
-def change_state(trajectory: Trajectory, number: int, **update: object) -> Trajectory:
-    states = list(trajectory.states)
-    states[number] = states[number].model_copy(update=update)
-    return replace(trajectory, states=tuple(states))
-
-
-def line(*values: float | None) -> Trajectory:
-    """A path whose stages scored these values."""
-    return grow([(i, weights(1.0, 0.1 * 1.2**i, 0.01 * 1.3**i), niqe(v)) for i, v in enumerate(values)])
+INITIAL = weights(1.0, 0.1, 0.01)
 
 
 def _nan() -> Trajectory:
     broken = StageReport(
         iterations=100,
         losses={"l1": math.nan, "gan": math.inf},
-        evidence=Evidence(raw={"l1": math.nan}, image_norms={"l1": math.nan, "gan": 1.0}),
+        evidence=Evidence(
+            raw={"l1": math.nan}, image_norms={"l1": math.nan, "gan": 1.0}, layer_norms={"l1": 1.0, "gan": math.inf}
+        ),
         skipped=3,
     )
     return change_state(line(6.0, 5.0, None), 3, report=broken)
 
 
-def _single() -> Trajectory:
-    one = Weights.of({"l1": 1.0})
-    return grow([(0, one, niqe(6.0)), (1, one, niqe(6.5))])
-
-
-def _twenty() -> Trajectory:
-    many = Weights.of({f"loss{i}": 1.0 / (i + 1) for i in range(20)})
-    return grow([(0, many, niqe(6.0)), (1, many, niqe(5.0))])
+def _same(names: int, *values: float) -> Trajectory:
+    """A path under weights that stay."""
+    many = Weights.of({f"loss{i}": 1.0 / (i + 1) for i in range(names)})
+    return grow([(i, many, niqe(value)) for i, value in enumerate(values)])
 
 
 def _tree() -> Trajectory:
@@ -132,25 +74,103 @@ def _tree() -> Trajectory:
     )
 
 
+def _off(*numbers: float) -> Trajectory:
+    w = weights(*numbers)
+    return grow([(0, w, niqe(6.0)), (1, w, niqe(6.5))])
+
+
+def _pruned(trajectory: Trajectory, *states: int) -> Trajectory:
+    for number in states:
+        trajectory = change_state(trajectory, number, restorable=False)
+    return trajectory
+
+
+def _measured() -> Trajectory:
+    """A path with gradients; the norm of one loss is 0, as where its gradient is cut."""
+    evidence = Evidence(
+        raw={"l1": 0.03, "perceptual": 0.8, "gan": -0.2}, layer_norms={"l1": 2.0, "perceptual": 30.0, "gan": 0.0}
+    )
+    trajectory = line(6.0, 5.5)
+    for number in range(3):
+        trajectory = change_state(trajectory, number, report=StageReport(iterations=100, evidence=evidence))
+    return trajectory
+
+
+def _away() -> Trajectory:
+    """An expert that never gave a score."""
+    return grow([(i, weights(1.0, 0.1, 0.01), Feedback()) for i in range(3)], start=Feedback())
+
+
 TRAJECTORIES: dict[str, Callable[[], Trajectory]] = {
     "better": lambda: line(6.0, 5.5, 5.0),
     "worse": lambda: line(6.0, 5.5, 6.5),
     "missing score": lambda: line(6.0, 5.5, None),
+    "missing before": lambda: line(6.0, None, 5.5),
     "no feedback": lambda: change_state(line(6.0, 5.5), 2, feedback=Feedback()),
+    "no score at all": _away,
     "nan losses": _nan,
-    "one loss": _single,
-    "twenty losses": _twenty,
+    "one loss": lambda: _same(1, 6.0, 6.5),
+    "twenty losses": lambda: _same(20, 6.0, 5.0),
     "branching": _tree,
+    "first of two children": lambda: grow(
+        [(0, weights(1.0, 0.1, 0.01), niqe(6.0)), (1, weights(1.0, 0.3, 0.01), None)]
+    ),
     "only the first stage": lambda: line(6.0),
-    "off": lambda: grow([(0, weights(1.0, 0.1, 0.0), niqe(6.0)), (1, weights(1.0, 0.1, 0.0), niqe(6.5))]),
+    "only the start": lambda: grow([]),
+    "only the start, unscored": lambda: grow([], start=Feedback()),
+    "back at the start": lambda: replace(line(6.0, 5.5, 5.0), head_id=0),
+    "off": lambda: _off(1.0, 0.1, 0.0),
+    "all off but one": lambda: _off(0.0, 0.1, 0.0),
+    "pruned": lambda: _pruned(line(6.0, 5.0, 5.5, 5.8), 1, 2, 3),
+    "parent pruned": lambda: _pruned(line(6.0, 5.0, 5.5), 2),
+    "start pruned": lambda: _pruned(line(6.0, 6.5), 0, 1),
+    "long": lambda: line(*(6.0 + math.sin(i) for i in range(25))),
+    "measured gradients": _measured,
 }
 
 BOUNDS: dict[str, Bounds] = {
     "default": Bounds(),
     "none": Bounds.none(),
     "frozen": Bounds(frozen=frozenset({"gan"})),
+    "all frozen": Bounds(frozen=frozenset(LOSSES)),
     "no switch": Bounds(switch=False, trust=1.5),
+    "elsewhere": Bounds(low=2.0, high=3.0),
+    "a point": Bounds(per_loss={"perceptual": (0.1, 0.1), "gan": (0.01, 0.01)}),
 }
+
+GOALS: dict[str, Goal] = {
+    "target": GOAL,
+    "constraint": Goal(
+        targets=GOAL.targets,
+        constraints=(Constraint(metric="niqe", at_most=-1.2, relative_to="start", unit=0.1),),
+    ),
+    "constraint without scores": Goal(targets=GOAL.targets, constraints=(Constraint(metric="psnr", at_least=28.0),)),
+    "wish": Goal(wish="no plastic skin"),
+    "wish with a proxy": Goal(wish="no plastic skin", proxy=GOAL.targets),
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A situation in which an agent is asked; the names are keys of the tables above."""
+
+    trajectory: str
+    bounds: str = "default"
+    goal: str = "target"
+    stages_left: int = 5
+    seed: int = 0
+
+    def __str__(self) -> str:
+        return ", ".join(str(x) for x in (self.trajectory, self.bounds, self.goal, self.stages_left, self.seed))
+
+
+CASES = (
+    *(Case(t) for t in TRAJECTORIES),
+    *(Case(t, bounds=b) for t in ("branching", "off", "worse") for b in BOUNDS if b != "default"),
+    *(Case(t, goal=g) for t in ("branching", "worse", "missing score") for g in GOALS if g != "target"),
+    *(Case(t, stages_left=n) for t in ("only the first stage", "branching") for n in (1, 2)),
+    *(Case("branching", seed=s) for s in (1, 2**40)),
+)
 
 
 class Recorder:
@@ -167,46 +187,110 @@ class Recorder:
         return self.known[key]
 
 
-def check(make: Callable[[], Agent], trajectory: Trajectory, bounds: Bounds) -> Decision:
-    """The contract of :class:`lossagent.agents.base.Agent` on one trajectory."""
+def check(make: Callable[[], Agent], case: Case) -> None:
+    """The contract of :class:`lossagent.agents.base.Agent` in one situation."""
+    trajectory, goal = TRAJECTORIES[case.trajectory](), GOALS[case.goal]
+    bounds = BOUNDS[case.bounds]
     bounds = bounds.model_copy(update={"frozen": bounds.frozen & set(trajectory.initial.names)})
-    view = seen(trajectory, bounds)
     agent = make()
     assert isinstance(agent, Agent)
+    if agent.needs_utility and not goal.has_utility:
+        with pytest.raises(Refused, match="wish"):
+            Steering(agent=agent, goal=goal, initial=trajectory.initial, stages=3, can_restart=True)
+        return
+    view = seen(trajectory, bounds, goal, case.seed, case.stages_left)
     recorder = Recorder()
     decision = agent.decide(view, recorder)
 
-    assert decision.weights.names == trajectory.initial.names
     assert decision.author == agent.name
-    start = decision.restart_from
-    assert 0 <= start < len(trajectory.states)
+    assert decision.restart_from in view.restorable
     if not agent.needs_restart:
-        assert start == view.head.id
-    assert start == view.head.id or start in view.restorable
+        assert decision.restart_from == view.head.id
+    for answer in (decision.proposed, decision.weights):
+        assert answer.names == trajectory.initial.names
+    assert_same_again((agent, make()), view, decision, recorder)
+    final = settled(decision, trajectory, bounds, can_restart=agent.needs_restart)
+    assert_within(final, trajectory, bounds)
+    # Never the same stage twice, for those that can restart.
+    if agent.needs_restart:
+        for child in trajectory.children(final.restart_from):
+            assert child.decision is not None
+            assert child.weights != final.weights or child.decision.replicate != final.replicate
 
-    before = trajectory.weights_at(start)
-    allowed = bounds.project(decision.weights, before)
-    for name in allowed.names:
-        low, high = bounds.box(name)
-        assert math.isfinite(allowed[name])
-        if name not in bounds.frozen and name not in allowed.off and bounds.trust is None:
-            assert low <= allowed[name] <= high
-        if bounds.trust is not None and low <= before.magnitudes[name] <= high:
-            ratio = allowed.magnitudes[name] / before.magnitudes[name]
-            assert 1 / bounds.trust * 0.999 <= ratio <= bounds.trust * 1.001
 
-    # The same trajectory, seed and answers: the same decision, and nothing is asked again.
-    again = Recorder(recorder.known)
-    assert make().decide(view, again) == decision
-    assert again.made == []
+def assert_same_again(agents: tuple[Agent, Agent], view: View, decision: Decision, recorder: Recorder) -> None:
+    """The same trajectory, seed and answers give the same decision, of the same and of a fresh instance."""
+    agents[0].decide(replace(view, seed=view.seed + 1), Recorder())  # what it was asked between leaves no trace
+    for agent in agents:
+        again = Recorder(recorder.known)
+        assert agent.decide(view, again) == decision
+        assert again.made == []
     assert Decision.model_validate_json(decision.model_dump_json()) == decision
     # All exchanges behind the decision are recorded.
     assert set(decision.exchanges) == set(recorder.known)
     assert decision.failed <= decision.asked
 
-    # Never the same stage twice, for those that can restart.
-    if agent.needs_restart:
-        for child in trajectory.children(start):
-            assert child.decision is not None
-            assert child.weights != allowed or child.decision.replicate != decision.replicate
-    return decision
+
+def assert_within(final: Decision, trajectory: Trajectory, bounds: Bounds) -> None:
+    """What is trained with is finite, in its box, and within the trust region of where the stage starts."""
+    before = trajectory.weights_at(final.restart_from)
+    for name, magnitude in final.weights.magnitudes.items():
+        old = before.magnitudes[name]
+        assert math.isfinite(magnitude)
+        if name in bounds.frozen:
+            assert magnitude == old
+            continue
+        low, high = bounds.box(name)
+        if bounds.trust is None or low <= old <= high:
+            assert low <= magnitude <= high
+        if bounds.trust is not None and not (name in before.off and old == FLOOR):  # it never had a weight
+            assert 0.999 / bounds.trust <= magnitude / old <= 1.001 * bounds.trust
+    if not bounds.switch:
+        assert final.weights.off == before.off
+
+
+def check_run(make: Callable[[], Agent], stages: int = 6) -> Trajectory:
+    """Steers a short run in which one score is missing and one report shows damage; resumed anywhere, it is the same.
+
+    Returns the run's trajectory.
+    """
+    once, resumed = _steered(make, stages, resume=False), _steered(make, stages, resume=True)
+    assert len(once.states) == stages + 1
+    assert [s.decision for s in once.states] == [s.decision for s in resumed.states]
+    for number, one in enumerate(once.states[2:], start=2):
+        assert one.decision is not None
+        so_far = replace(once, states=once.states[:number])
+        assert_within(one.decision, so_far, Bounds())
+    return once
+
+
+def _steered(make: Callable[[], Agent], stages: int, resume: bool) -> Trajectory:
+    log = MemoryLog()
+
+    def begin() -> Steering:
+        return Steering(
+            agent=make(),
+            goal=GOAL,
+            initial=INITIAL,
+            stages=stages,
+            log=log,
+            metrics={"niqe": NIQE},
+            can_restart=True,
+        )
+
+    steering = begin()
+    steering.tell(0, feedback=niqe(7.0))
+    while stage := steering.ask():
+        if resume:
+            steering = begin()
+            assert steering.ask() == stage
+        assert stage.weights is not None
+        # Best where gan is 0.05; the third state's score is missing.
+        score = 5.0 + abs(math.log(stage.weights.magnitudes["gan"] / 0.05)) + 0.1 * math.sin(stage.state)
+        losses = {"l1": math.nan if stage.state == 4 else 0.03, "gan": -0.2}
+        evidence = Evidence(raw=losses, layer_norms={"l1": 1.0, "perceptual": 20.0, "gan": 3.0})
+        report = StageReport(iterations=100, losses=losses, evidence=evidence)
+        steering.tell(stage.state, feedback=niqe(None if stage.state == 3 else score), report=report)
+        if resume:
+            steering = begin()
+    return steering.trajectory

@@ -294,11 +294,11 @@ def test_odd_names_survive_grammar_and_schema() -> None:
 @pytest.mark.parametrize("name", FORMS)
 def test_the_example_in_the_prompt_is_a_valid_answer(name: str) -> None:
     form = FORMS[name]
-    text = form.describe(PREVIOUS, FREE, Example(PREVIOUS, random.Random(0)))
+    text = str(form.describe(PREVIOUS, FREE, Example(PREVIOUS, random.Random(0))))
     assert "or example" in text
     shown = text[text.index("or example: ") + len("or example: ") :]
     form.parse(shown, PREVIOUS, FREE)
-    assert "or example" not in form.describe(PREVIOUS, FREE, None)
+    assert "or example" not in str(form.describe(PREVIOUS, FREE, None))
 
 
 # -- anything at all ----------------------------------------------------------------------------------------

@@ -306,8 +306,8 @@ def test_a_model_that_obeys_a_remark_changes_no_name_and_passes_no_bound(answer:
     assert decision.weights.names == ("l1", "perceptual", "gan")
     allowed = v.bounds.project(decision.weights, v.previous)
     assert all(allowed[n] <= 4 * v.previous[n] for n in allowed.names)
-    form: AnswerFormat = plain.form.answer_format(v.previous, v.bounds, 100)
-    assert form == plain.form.answer_format(v.previous, v.bounds, 100)
+    form: AnswerFormat = plain.form(v).answer_format(v.previous, v.bounds, 100)
+    assert form == plain.form(v).answer_format(v.previous, v.bounds, 100)
     assert "evil" not in str(form)
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 from lossagent.agents.base import Agent
 from lossagent.chat.base import ChatModel
 from lossagent.errors import Refused
+from lossagent.weights import Weights
 
 
 class RollbackSettings(BaseModel):
@@ -41,6 +42,14 @@ class AgentOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rollback: bool | RollbackSettings = False
+
+    def fits(self, initial: Weights) -> None:
+        """Raises Refused where the settings do not fit the losses of a run; the settings of most agents fit any.
+
+        Args:
+            initial: the weights of the first stage.
+        """
+        del initial
 
     def bare(self, chat: ChatModel | None) -> Agent:
         """The agent without its guard.

@@ -17,6 +17,10 @@ from lossagent.chat.base import ChatModel
 AGENTS = {
     "fixed": "fixed:FixedSettings",
     "random": "random_weights:RandomSettings",
+    "schedule": "schedule:ScheduleSettings",
+    "climb": "climb:ClimbSettings",
+    "balance": "balance:BalanceSettings",
+    "lookahead": "lookahead:LookaheadSettings",
     "llm": "llm.settings:LLMSettings",
 }
 """Kind -> module of this package and its settings; adding an agent is one file and one line here."""

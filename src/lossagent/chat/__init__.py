@@ -6,6 +6,7 @@ from lossagent.chat._constraint import Mode
 from lossagent.chat.base import AnswerFormat, ChatModel, Completion
 from lossagent.chat.embedded import Embedded
 from lossagent.chat.neutral import quote
+from lossagent.chat.ranking import Ranking, RanksOptions
 from lossagent.chat.replay import Replay
 from lossagent.chat.scripted import Call, Scripted
 from lossagent.chat.server import OpenAICompatible
@@ -29,6 +30,8 @@ __all__ = [
     "EmbeddedSettings",
     "Mode",
     "OpenAICompatible",
+    "Ranking",
+    "RanksOptions",
     "Replay",
     "ReplaySettings",
     "Scripted",

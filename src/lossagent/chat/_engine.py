@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from lossagent.chat._reading import first_tokens
 from lossagent.chat.base import AnswerFormat
 from lossagent.errors import ChatFailed, MissingPackage
 from lossagent.records import Message
@@ -25,6 +26,7 @@ class Generation:
         self.text = ""
         self.finish = "stop"
         self.problem: str | None = None
+        self.first: tuple[tuple[str, float], ...] = ()
         self.prompt_tokens = 0
         self.completion_tokens = 0
         self._read = 0
@@ -86,6 +88,8 @@ class Generation:
             if piece := choice["delta"].get("content"):
                 self.text += piece
                 self._pieces += 1
+            if not self.first:
+                self.first = first_tokens(choice.get("logprobs"))
             if choice.get("finish_reason"):
                 self.finish = "length" if choice["finish_reason"] == "length" else "stop"
                 self._complete = True
@@ -132,7 +136,13 @@ class Engine:
             raise ChatFailed(f"the engine could not count the tokens of a prompt: {error}") from error
 
     def start(
-        self, messages: Sequence[Message], answer: AnswerFormat, seed: int, temperature: float, reuse: bool
+        self,
+        messages: Sequence[Message],
+        answer: AnswerFormat,
+        seed: int,
+        temperature: float,
+        reuse: bool,
+        tops: int = 0,
     ) -> Generation:
         """Begins a completion.
 
@@ -142,6 +152,8 @@ class Engine:
             seed: of sampling; taken modulo 2^31.
             temperature: of sampling.
             reuse: whether the common beginning with the last prompt is not read again.
+            tops: how many of the most likely tokens are told at each place, with their log-probabilities before
+                grammar, temperature and sampling.
         """
         request: dict[str, Any] = {
             "messages": _plain(messages),
@@ -153,6 +165,8 @@ class Engine:
             "stream_options": {"include_usage": True},
             "return_progress": True,
         }
+        if tops:
+            request |= {"logprobs": True, "top_logprobs": tops}
         if answer.grammar is not None:
             request["grammar"] = answer.grammar
         elif answer.json_schema is not None:

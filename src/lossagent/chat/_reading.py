@@ -22,12 +22,14 @@ class Answer:
         finish: ``"stop"`` or ``"length"``.
         model: name the server gives its model, ``None`` if it gives none.
         usage: (prompt tokens, completion tokens), ``None`` if not reported.
+        first: the most likely first tokens, each with its log-probability; empty where none are told.
     """
 
     text: str
     finish: str
     model: str | None
     usage: tuple[int, int] | None
+    first: tuple[tuple[str, float], ...] = ()
 
 
 class Unreadable(ValueError):
@@ -67,6 +69,27 @@ def read_answer(body: bytes) -> Answer:
         finish="length" if finish == "length" else "stop",
         model=quote(name, 100) if isinstance(name, str) and name else None,
         usage=_usage(_get(whole, "usage")),
+        first=first_tokens(_get(choice, "logprobs")),
+    )
+
+
+def first_tokens(logprobs: object) -> tuple[tuple[str, float], ...]:
+    """The most likely first tokens of a choice's ``logprobs``: chats list objects, older servers map token to number.
+
+    What has another form is passed over.
+    """
+    content = _get(logprobs, "content")
+    tops = _get(content[0], "top_logprobs") if isinstance(content, list) and content else None
+    if tops is None and isinstance(older := _get(logprobs, "top_logprobs"), list) and older:
+        tops = older[0]
+    if isinstance(tops, dict):
+        pairs = list(tops.items())
+    else:
+        pairs = [(_get(t, "token"), _get(t, "logprob")) for t in tops] if isinstance(tops, list) else []
+    return tuple(
+        (token, float(number))
+        for token, number in pairs
+        if isinstance(token, str) and isinstance(number, int | float) and not isinstance(number, bool)
     )
 
 

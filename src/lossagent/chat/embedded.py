@@ -11,11 +11,14 @@ from pathlib import Path
 
 from lossagent.chat._engine import Engine, Generation
 from lossagent.chat.base import AnswerFormat, Completion
+from lossagent.chat.ranking import Ranking, checked, matched, one_of
 from lossagent.errors import ChatFailed, MissingAsset, MissingPackage, Refused
 from lossagent.records import Message
 
 _GRACE = 0.25
 """Seconds a call may overrun: what the engine is given to notice that it was cancelled."""
+_TOPS = 500
+"""Most likely first tokens among which options are looked for; more cost time to hand over."""
 
 
 class Embedded:
@@ -132,6 +135,55 @@ class Embedded:
             ChatFailed: the prompt does not fit, the engine failed, or the deadline is over.
             MissingPackage, MissingAsset: at first use, if the engine or the model is not here.
         """
+        begun = time.monotonic()
+        done = self._answered(messages, answer, seed, self._temperature, 0, deadline)
+        return Completion(
+            text=done.text,
+            model=self.name,
+            prompt_tokens=done.prompt_tokens,
+            completion_tokens=done.completion_tokens,
+            seconds=time.monotonic() - begun,
+            finish=done.finish,
+        )
+
+    def option_logprobs(
+        self, messages: Sequence[Message], options: Sequence[str], seed: int, deadline: float
+    ) -> Ranking:
+        """The log-probability of each option as the first token: one reading of the prompt, nothing is sampled.
+
+        Raises:
+            ChatFailed: as for :meth:`complete`, or no option is among the 500 most likely first tokens.
+            MissingPackage, MissingAsset: at first use, if the engine or the model is not here.
+        """
+        begun = time.monotonic()
+        done = self._answered(messages, one_of(checked(options)), seed, 1.0, _TOPS, deadline)
+        return Ranking(
+            logprobs=matched(done.first, options, self.name),
+            model=self.name,
+            prompt_tokens=done.prompt_tokens,
+            completion_tokens=done.completion_tokens,
+            seconds=time.monotonic() - begun,
+        )
+
+    def close(self) -> None:
+        """Stops what runs and frees the memory; the server ends, too."""
+        self._closed = True
+        if self._running is not None:
+            self._running.cancel()
+            self._running.wait(60.0)
+            self._running = None
+        self._engine = None
+
+    def _answered(
+        self,
+        messages: Sequence[Message],
+        answer: AnswerFormat,
+        seed: int,
+        temperature: float,
+        tops: int,
+        deadline: float,
+    ) -> Generation:
+        """A generation that ended well."""
         if any(m.images for m in messages):
             raise ChatFailed(f"{self.name}: the embedded model reads words only and was shown a picture.")
         begun = time.monotonic()
@@ -145,18 +197,9 @@ class Embedded:
         if not self._lock.acquire(timeout=max(0.0, deadline - (time.monotonic() - begun))):
             raise ChatFailed(f"{self.name}: busy with another question for all of the {deadline:g} s.")
         try:
-            return self._generate(engine, messages, answer, seed, deadline, begun)
+            return self._generate(engine, messages, answer, seed, temperature, tops, deadline, begun)
         finally:
             self._lock.release()
-
-    def close(self) -> None:
-        """Stops what runs and frees the memory; the server ends, too."""
-        self._closed = True
-        if self._running is not None:
-            self._running.cancel()
-            self._running.wait(60.0)
-            self._running = None
-        self._engine = None
 
     def _generate(
         self,
@@ -164,16 +207,18 @@ class Embedded:
         messages: Sequence[Message],
         answer: AnswerFormat,
         seed: int,
+        temperature: float,
+        tops: int,
         deadline: float,
         begun: float,
-    ) -> Completion:
+    ) -> Generation:
         def left() -> float:
             return deadline - (time.monotonic() - begun)
 
         if self._running is not None and not self._running.wait(max(0.0, left())):
             raise ChatFailed(f"{self.name}: still stopping an earlier question after {deadline:g} s.")
         self._running = engine.start(
-            messages, answer, seed=seed, temperature=self._temperature, reuse=not self._repeatable
+            messages, answer, seed=seed, temperature=temperature, reuse=not self._repeatable, tops=tops
         )
         try:
             ended = self._running.wait(max(0.0, left()))
@@ -190,14 +235,7 @@ class Embedded:
         running, self._running = self._running, None
         if running.problem is not None:
             raise ChatFailed(f"{self.name}: the engine failed: {running.problem}.")
-        return Completion(
-            text=running.text,
-            model=self.name,
-            prompt_tokens=running.prompt_tokens,
-            completion_tokens=running.completion_tokens,
-            seconds=time.monotonic() - begun,
-            finish=running.finish,
-        )
+        return running
 
     def _loaded(self) -> Engine:
         if self._closed:

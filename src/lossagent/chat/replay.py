@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lossagent.chat.base import AnswerFormat, Completion
 from lossagent.chat.pictures import fingerprint
+from lossagent.chat.ranking import Ranking, checked, read
 from lossagent.errors import ChatFailed, Damaged, Refused
 from lossagent.records import Exchange, Message
 
@@ -63,6 +64,39 @@ class Replay:
             ChatFailed: these messages were never asked, or not this often; or the recorded question failed.
         """
         del answer, seed, deadline
+        exchange, text = self._next(messages)
+        return Completion(
+            text=text,
+            model=exchange.author,
+            prompt_tokens=exchange.prompt_tokens,
+            completion_tokens=exchange.completion_tokens,
+            seconds=exchange.seconds,
+            finish=exchange.finish,
+        )
+
+    def option_logprobs(
+        self, messages: Sequence[Message], options: Sequence[str], seed: int, deadline: float
+    ) -> Ranking:
+        """The recorded log-probabilities, with the recorded tokens and seconds; takes no time.
+
+        Raises:
+            ChatFailed: as for :meth:`complete`; or the recorded answer holds no log-probabilities of these options.
+        """
+        del seed, deadline
+        exchange, text = self._next(messages)
+        return Ranking(
+            logprobs=read(text, checked(options), self._name),
+            model=exchange.author,
+            prompt_tokens=exchange.prompt_tokens,
+            completion_tokens=exchange.completion_tokens,
+            seconds=exchange.seconds,
+        )
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+    def _next(self, messages: Sequence[Message]) -> tuple[Exchange, str]:
+        """The recorded exchange whose turn it is, and its answer."""
         key = digest(messages)
         known = self._recorded.get(key)
         if known is None:
@@ -77,17 +111,7 @@ class Replay:
         exchange = known[times]
         if exchange.raw is None:
             raise ChatFailed(exchange.problem or f"{self._name}: the recorded question got no answer.")
-        return Completion(
-            text=exchange.raw,
-            model=exchange.author,
-            prompt_tokens=exchange.prompt_tokens,
-            completion_tokens=exchange.completion_tokens,
-            seconds=exchange.seconds,
-            finish=exchange.finish,
-        )
-
-    def close(self) -> None:
-        """Nothing to free."""
+        return exchange, exchange.raw
 
     def _difference(self, messages: Sequence[Message]) -> str:
         """Where the question leaves the recorded one that is nearest to it."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from lossagent.chat.base import AnswerFormat, Completion
+from lossagent.chat.ranking import Ranking, checked, one_of, read
 from lossagent.errors import ChatFailed
 from lossagent.records import Message
 
@@ -82,6 +83,23 @@ class Scripted:
         if isinstance(reply, Completion):
             return replace(reply)
         return Completion(text=reply, model=self._name)
+
+    def option_logprobs(
+        self, messages: Sequence[Message], options: Sequence[str], seed: int, deadline: float
+    ) -> Ranking:
+        """The next answer, read as JSON: ``{"A": -0.1, "B": -2.3}``.
+
+        Raises:
+            ChatFailed: the script says so, the list has ended, or the answer is no such JSON.
+        """
+        answer = self.complete(messages, one_of(checked(options)), seed, deadline)
+        return Ranking(
+            logprobs=read(answer.text, options, self._name),
+            model=answer.model,
+            prompt_tokens=answer.prompt_tokens,
+            completion_tokens=answer.completion_tokens,
+            seconds=answer.seconds,
+        )
 
     def close(self) -> None:
         """Nothing to free."""

@@ -14,9 +14,11 @@ import httpx
 from lossagent.chat._constraint import PROBE, Mode, candidates, fields, obeyed, probe_format
 from lossagent.chat._post import Response, TooLarge, post
 from lossagent.chat._reading import Answer, Unreadable, complaint, read_answer, retry_after
+from lossagent.chat._wire import endpoint, on_the_wire, without_secrets
 from lossagent.chat.base import AnswerFormat, Completion
 from lossagent.chat.neutral import quote
-from lossagent.chat.pictures import is_data_url, token_guess
+from lossagent.chat.pictures import token_guess
+from lossagent.chat.ranking import TOPS, Ranking, checked, matched, one_of
 from lossagent.chat.spending import Spending
 from lossagent.errors import ChatFailed, Refused
 from lossagent.records import Message
@@ -66,7 +68,7 @@ class OpenAICompatible:
         prompt_price: float | None = None,
         completion_price: float | None = None,
     ) -> None:
-        self._url, self._shown = _endpoint(base_url)
+        self._url, self._shown = endpoint(base_url)
         if not model:
             raise Refused("model must be a name that the server knows; found ''.")
         if not timeout > 0 or retries < 0:
@@ -120,6 +122,36 @@ class OpenAICompatible:
             finish=found.finish,
         )
 
+    def option_logprobs(
+        self, messages: Sequence[Message], options: Sequence[str], seed: int, deadline: float
+    ) -> Ranking:
+        """The log-probability of each option, looked for among the 20 most likely first tokens.
+
+        No form is handed over: some servers tell the numbers after it was enforced.
+
+        Raises:
+            ChatFailed: no answer within the deadline, a cap would be passed, the server tells no log-probabilities
+                (or refuses to), or no option is among the 20.
+        """
+        clock, form = _Clock(deadline), one_of(checked(options))
+        wanted: dict[str, Any] = {"logprobs": True, "top_logprobs": TOPS}
+        if self._temperature is not None:
+            wanted["temperature"] = 1.0  # some servers tell the numbers after it was applied
+        try:
+            found = self._ask(messages, form, "none", seed, clock, self._retries, wanted)
+        except _NotAccepted as error:
+            raise ChatFailed(f"{error} The question asked for log-probabilities (logprobs, top_logprobs).") from None
+        if not found.first:
+            raise ChatFailed(f"{self._shown} tells no log-probabilities: its answer has no logprobs.")
+        prompt_tokens, completion_tokens = found.usage or (0, 0)
+        return Ranking(
+            logprobs=matched(found.first, options, found.model or self._model),
+            model=found.model or self._model,
+            prompt_tokens=prompt_tokens,
+            completion_tokens=completion_tokens,
+            seconds=clock.spent(),
+        )
+
     def close(self) -> None:
         """Nothing stays open between calls."""
 
@@ -148,6 +180,7 @@ class OpenAICompatible:
         seed: int,
         clock: _Clock,
         retries: int,
+        more: Mapping[str, Any] | None = None,
     ) -> Answer:
         """Asks until there is an answer, the tries are used up or the time is up."""
         # Three characters a token is a cautious guess: English has four and more, digits about two.
@@ -156,11 +189,12 @@ class OpenAICompatible:
         self._spending.check(guess, answer.max_tokens)
         body: dict[str, Any] = {
             "model": self._model,
-            "messages": [_on_the_wire(m) for m in messages],
+            "messages": [on_the_wire(m) for m in messages],
             self._limit_field: answer.max_tokens,
             "seed": seed,
             **({} if self._temperature is None else {"temperature": self._temperature}),
             **fields(mode, answer),
+            **(more or {}),
         }
         sent = json.dumps(body).encode()
         for tried in range(retries + 1):
@@ -231,7 +265,7 @@ class OpenAICompatible:
         if status in (401, 403):
             raise ChatFailed(f"{start}. {self._key_advice()}")
         if 300 <= status < 400:
-            to = quote(_without_secrets(response.headers.get("location", "")), 120)
+            to = quote(without_secrets(response.headers.get("location", "")), 120)
             raise ChatFailed(
                 f"{start}: it redirects to {to or 'nowhere'}. Redirects are not followed, as the key would go along; "
                 "correct base_url."
@@ -257,23 +291,6 @@ class OpenAICompatible:
         if self._key() is None:
             return f"It wants a key: set the environment variable {self._key_env}."
         return f"It does not accept the key in the environment variable {self._key_env}, or not for this model."
-
-
-def _on_the_wire(message: Message) -> dict[str, Any]:
-    """Plain words as a string, which every server takes; words with pictures as content parts.
-
-    Raises:
-        ChatFailed: a picture that is only named, as a record names it.
-    """
-    if not message.images:
-        return {"role": message.role, "content": message.content}
-    if not all(is_data_url(image) for image in message.images):
-        raise ChatFailed(
-            "a picture of this question is only named, not there; recorded questions cannot be asked anew."
-        )
-    parts: list[dict[str, Any]] = [{"type": "text", "text": message.content}]
-    parts += [{"type": "image_url", "image_url": {"url": image}} for image in message.images]
-    return {"role": message.role, "content": parts}
 
 
 @dataclass(frozen=True)
@@ -304,26 +321,3 @@ class _Clock:
 
     def left(self) -> float:
         return self.seconds - self.spent()
-
-
-def _endpoint(base_url: str) -> tuple[str, str]:
-    """(the URL to post to, the same as it may be shown: without a query)."""
-    try:
-        url = httpx.URL(base_url)
-    except httpx.InvalidURL as error:
-        raise Refused(f"base_url must be a URL such as http://127.0.0.1:8000/v1; {error}.") from None
-    if url.scheme not in ("http", "https") or not url.host:
-        found = _without_secrets(base_url)
-        raise Refused(f"base_url must begin with http:// or https:// and name a host; found {found!r}.")
-    if url.userinfo:
-        raise Refused("base_url must hold no user name or password; put the key in an environment variable (key_env).")
-    full = url.copy_with(path=url.path.rstrip("/") + "/chat/completions", fragment=None)
-    return str(full), str(full.copy_with(query=None))
-
-
-def _without_secrets(url: str) -> str:
-    """A URL without user name, password and query."""
-    try:
-        return str(httpx.URL(url).copy_with(userinfo=b"", query=None, fragment=None))
-    except httpx.InvalidURL:
-        return "something that is no URL"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lossagent.evaluation.choosing import Choice, choose, chosen_by_metrics
 from lossagent.evaluation.protocols import PROTOCOLS, EvaluationProtocol, protocol
-from lossagent.evaluation.states import FILE, Row, SetTable, add_row, has_row, restored_rows, write_evaluation
+from lossagent.evaluation.states import FILE, Row, SetTable, add_row, has_row, write_evaluation
 
 __all__ = [
     "FILE",
@@ -18,6 +18,5 @@ __all__ = [
     "chosen_by_metrics",
     "has_row",
     "protocol",
-    "restored_rows",
     "write_evaluation",
 ]

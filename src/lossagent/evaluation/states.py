@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from lossagent.feedback import Feedback, MetricFacts
-from lossagent.objectives.base import Objective, Pixels
-from lossagent.records import State
 from lossagent.runs import write_atomically
 
 FILE = "evaluation.json"
@@ -89,31 +85,3 @@ def add_row(run: Path, tables: Mapping[str, SetTable], label: str) -> None:
     for name, table in tables.items():
         data["sets"][name]["rows"][label] = table.dump()["rows"][label]
     write_atomically(run / FILE, json.dumps(data, indent=1))
-
-
-def restored_rows(
-    rows: Mapping[str, State],
-    network_of: Callable[[State], nn.Module],
-    restore: Callable[[nn.Module], dict[str, Pixels]],
-    objective: Objective,
-    keep: Callable[[str, dict[str, Pixels]], None],
-) -> dict[str, Row]:
-    """Restores and scores a set under the networks of chosen states; a state named twice is scored once.
-
-    Args:
-        rows: label -> state.
-        network_of: gives the network of a state.
-        restore: the set's images under a network.
-        objective: scores them.
-        keep: takes label and images, for pictures in the report.
-    """
-    done: dict[int, Feedback] = {}
-    table: dict[str, Row] = {}
-    images: dict[int, dict[str, Pixels]] = {}
-    for label, state in rows.items():
-        if state.id not in done:
-            images[state.id] = restore(network_of(state))
-            done[state.id] = objective(images[state.id])
-        keep(label, images[state.id])
-        table[label] = Row(state.id, state.depth, done[state.id])
-    return table

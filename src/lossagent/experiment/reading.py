@@ -25,7 +25,7 @@ def parse(data: Mapping[str, Any]) -> Experiment:
     """
     try:
         experiment = Experiment.model_validate(data)
-        experiment.initial  # noqa: B018  (a weight that is NaN or negative is refused here)
+        experiment.agent.fits(experiment.initial)  # a weight that is NaN or negative is refused here, too
     except ValidationError as error:
         raise Refused("the experiment cannot be run:\n" + "\n".join(f"  {p}" for p in complaints(error))) from None
     return experiment

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import yaml
 from markupsafe import Markup
 
 from lossagent.errors import Refused
 from lossagent.noise import FEWEST
-from lossagent.report.costs import clock, costs_of
+from lossagent.report.costs import costs_of
 from lossagent.report.crops import chosen, contact_sheet, crop_sheet
 from lossagent.report.decisions import cards
 from lossagent.report.figures import (
-    Figure,
     courses,
     loss_figures,
     pareto_figures,
@@ -30,17 +27,18 @@ from lossagent.report.headline import headline
 from lossagent.report.limits import rules
 from lossagent.report.naming import fixed_run, metrics_of, styles_of
 from lossagent.report.notices import environment_notices, warnings_of
-from lossagent.report.numbers import compact
 from lossagent.report.people import people_of
-from lossagent.report.pictures import data_uri, shown_images
+from lossagent.report.pictures import shown_images
 from lossagent.report.provenance import assets_of, image_sets_of, machine_of, versions_of
 from lossagent.report.reading import RunData, read_run
 from lossagent.report.remarks import remarks_of
 from lossagent.report.sliders import sliders
 from lossagent.report.tables import set_tables
+from lossagent.report.templating import environment, template_text
 from lossagent.report.words import asked
 
 Context = dict[str, Any]
+PACKAGE = "lossagent.report"
 
 
 def write_report(
@@ -76,7 +74,7 @@ def write_report(
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         (folder / name).write_bytes(content)
-    out.write_text(_environment().get_template("page.html.j2").render(context), encoding="utf-8")
+    out.write_text(environment(PACKAGE).get_template("page.html.j2").render(context), encoding="utf-8")
     return out
 
 
@@ -102,8 +100,8 @@ def _context(
     if best:
         files["crops.png"] = contact_sheet(best)
     context: Context = {
-        "css": Markup(_file("style.css")),
-        "script": Markup(_file("page.js")),
+        "css": Markup(template_text(PACKAGE, "style.css")),
+        "script": Markup(template_text(PACKAGE, "page.js")),
         "title": title or main.name,
         "run": main,
         "runs": list(zip(runs, styles, strict=True)),
@@ -137,30 +135,3 @@ def _context(
         "initial": main.trajectory.initial,
     }
     return context, files
-
-
-def _environment() -> jinja2.Environment:
-    """Templates from the package; everything is escaped but our own style sheet and script."""
-
-    def source(name: str) -> str:
-        return _file(name)
-
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(source),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["clock"] = clock
-    environment.filters["compact"] = compact
-    environment.filters["figure"] = _figure
-    return environment
-
-
-def _file(name: str) -> str:
-    return resources.files("lossagent.report").joinpath("templates", name).read_text(encoding="utf-8")
-
-
-def _figure(figure: Figure) -> str:
-    return data_uri(figure.png, "png")

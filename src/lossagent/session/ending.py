@@ -14,13 +14,13 @@ from lossagent.build.networks import load_scored
 from lossagent.data import ImageSet
 from lossagent.evaluation import Row, SetTable
 from lossagent.feedback import Feedback
-from lossagent.metrics import correlated_noise
-from lossagent.objectives.base import Objective, Pixels
+from lossagent.objectives.base import Objective
 from lossagent.records import State
-from lossagent.restorers import from_uint8, to_uint8
 from lossagent.runs import RunFolder
 from lossagent.session.fixed import FixedRun, write_selection
 from lossagent.session.last_word import last_word
+from lossagent.session.memory import ScoreMemory, Seen
+from lossagent.session.scoring import SetScoring
 from lossagent.session.watch import Watch
 from lossagent.steering import Steering
 from lossagent.training.gallery import Gallery
@@ -37,6 +37,7 @@ class Ending:
         gallery: restores and scores the other sets.
         fixed: the run under fixed weights that constraints are relative to.
         also_depth: a depth whose state is evaluated too, to stand beside another run's selected state.
+        memory: scores that other runs have taken, ``None`` for none.
     """
 
     parts: Parts
@@ -47,6 +48,7 @@ class Ending:
     watch: Watch
     fixed: FixedRun
     also_depth: int | None = None
+    memory: ScoreMemory | None = None
     _spare: nn.Module | None = None
 
     def conclude(self) -> None:
@@ -98,7 +100,7 @@ class Ending:
                 sets.selection.names,
                 self.gallery.objective("selection", lambda name: None).facts,
                 {label: Row(s.id, s.depth, choice.scores[s.id]) for label, s in rows.items() if s.id in choice.scores}
-                | self.parts.reference_rows(sets.selection),
+                | self._scoring("selection", sets.selection).reference_rows(),
                 sets.also_in("selection"),
                 sets.selection.conditions,
             )
@@ -124,30 +126,35 @@ class Ending:
         )
 
     def _scorer(self) -> Callable[[State], Feedback]:
-        before = self.gallery.restore("selection", self.network_of(self.steering.trajectory.start))
-        objective = self.gallery.objective("selection", before.get)
-        return lambda state: objective(self.gallery.restore("selection", self.network_of(state)))
+        selection = self.parts.sets.selection
+        assert selection is not None
+        scoring = self._scoring("selection", selection)
+        return lambda state: scoring.of(state).feedback
+
+    def _scoring(self, role: str, images: ImageSet, kept: int = 0) -> SetScoring:
+        start = self.steering.trajectory.start
+        return SetScoring(role, images, self.parts, self.gallery, self.network_of, start, self.memory, kept)
 
     def test_table(self, name: str, images: ImageSet, rows: Mapping[str, State]) -> SetTable:
         """Scores of chosen states on a test set; some pictures are kept for the report."""
-        before = self.gallery.restore(name, self.network_of(self.steering.trajectory.start))
-        objective = self.gallery.objective(name, before.get)
         folder = self.folder.path / "images" / name
         people = self.parts.experiment.people
         kept = max(self.parts.experiment.pictures, people.final if people is not None else 0)
-
-        def keep(label: str, restored: Mapping[str, Pixels]) -> None:
-            write_images(dict(list(restored.items())[:kept]), folder / label)
-
-        table = evaluation.restored_rows(
-            rows, self.network_of, lambda network: self.gallery.restore(name, network), objective, keep
-        )
-        keep("input", self.parts.sets.inputs(images))
-        if references := self.parts.sets.references(images):
-            keep("reference", references)
-        table |= self.parts.reference_rows(images)
-        table["correlated-noise control"] = Row(None, None, objective(noisy(before, self.parts.experiment.seed)))
-        return SetTable(images.names, objective.facts, table, self.parts.sets.also_in(name), images.conditions)
+        scoring = self._scoring(name, images, kept)
+        seen: dict[int, Seen] = {}
+        table: dict[str, Row] = {}
+        for label, state in rows.items():  # a state that has two labels is scored once
+            seen[state.id] = seen.get(state.id) or scoring.of(state)
+            write_images(seen[state.id].pictures, folder / label)
+            table[label] = Row(state.id, state.depth, seen[state.id].feedback)
+        if kept:
+            shown = images.take(images.names[:kept])
+            write_images(self.parts.sets.inputs(shown), folder / "input")
+            if references := self.parts.sets.references(shown):
+                write_images(references, folder / "reference")
+        table |= scoring.reference_rows()
+        table["correlated-noise control"] = Row(None, None, scoring.noisy(self.parts.experiment.seed))
+        return SetTable(images.names, scoring.objective.facts, table, self.parts.sets.also_in(name), images.conditions)
 
     def network_of(self, state: State) -> nn.Module:
         """A network of its own with the weights by which a state is scored."""
@@ -155,8 +162,3 @@ class Ending:
             self._spare = copy.deepcopy(self.parts.networks.scored)
         load_scored(self.parts.experiment, self.folder.path, state, self._spare)
         return self._spare
-
-
-def noisy(images: Mapping[str, Pixels], seed: int) -> dict[str, Pixels]:
-    """Images with a little correlated noise on them: what a no-reference metric can be made to say for nothing."""
-    return {name: to_uint8(correlated_noise(from_uint8(image), seed)) for name, image in images.items()}

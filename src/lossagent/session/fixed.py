@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from lossagent.errors import Damaged, Refused
 from lossagent.evaluation import chosen_by_metrics
@@ -62,6 +62,18 @@ def write_selection(run: Path, scores: Mapping[int, Feedback], depths: Mapping[i
     """
     lines = [Selected(state=i, depth=depths[i], feedback=f).model_dump(mode="json") for i, f in scores.items()]
     write_atomically(run / SELECTION, json.dumps(lines, indent=1))
+
+
+def read_selection(run: Path) -> dict[int, Feedback]:
+    """State id -> the scores by which the checkpoint was chosen; empty where there are none.
+
+    Raises:
+        Damaged: the file is not what was written.
+    """
+    try:
+        return {line.state: line.feedback for line in _lines(run)}
+    except ValueError as error:
+        raise Damaged(f"{run / SELECTION} cannot be read: {str(error).splitlines()[0]}") from error
 
 
 def read_fixed(experiment: Experiment, image_sets: Mapping[str, object]) -> FixedRun:
@@ -158,11 +170,14 @@ def _refuse_gaps(experiment: Experiment, fixed: FixedRun, run: Path) -> None:
 
 
 def _selection(run: Path) -> dict[int, Feedback]:
+    try:
+        return {line.depth: line.feedback for line in _lines(run)}
+    except ValueError as error:
+        raise Refused(f"fixed_run: {run / SELECTION} cannot be read: {str(error).splitlines()[0]}") from error
+
+
+def _lines(run: Path) -> list[Selected]:
     file = run / SELECTION
     if not file.exists():
-        return {}
-    try:
-        lines = [Selected.model_validate(line) for line in json.loads(file.read_text(encoding="utf-8"))]
-    except (ValueError, ValidationError) as error:
-        raise Refused(f"fixed_run: {file} cannot be read: {str(error).splitlines()[0]}") from error
-    return {line.depth: line.feedback for line in lines}
+        return []
+    return [Selected.model_validate(line) for line in json.loads(file.read_text(encoding="utf-8"))]

@@ -21,6 +21,7 @@ from lossagent.session.ending import Ending
 from lossagent.session.exceptions import exceptions
 from lossagent.session.fixed import keep, kept, read_fixed
 from lossagent.session.following import Plan, meet
+from lossagent.session.known import NOTHING, Known
 from lossagent.session.patience import PATIENCE, Patience
 from lossagent.session.steered import check_unchanged, steering_of
 from lossagent.session.watch import Watch
@@ -38,20 +39,22 @@ class Session:
     process 0's part; the others call :meth:`lossagent.session.Follower.join`.
     """
 
-    def __init__(self, parts: Parts, folder: RunFolder, watch: Watch) -> None:
+    def __init__(self, parts: Parts, folder: RunFolder, watch: Watch, known: Known = NOTHING) -> None:
         self.parts, self.folder, self.watch = parts, folder, watch
         self.stop = Stop()
         workers = Workers(parts, folder.path, self.stop)
         self.ranks, self.crew, self.trainer = workers.ranks, workers.crew, workers.trainer
         scores = workers.gallery.objective("feedback", self._start_picture)
         self.objective = experts_of(parts, scores, self._picture, folder.path)
-        fixed = kept(folder.path) or read_fixed(parts.experiment, parts.sets.record())
+        fixed = kept(folder.path) or known.fixed or read_fixed(parts.experiment, parts.sets.record())
         keep(folder.path, fixed)
         self.steering = steering_of(
             parts, folder, self.objective, self._release, watch.event, Mailbox(folder.path), fixed
         )
         self.trainer.progress, self.trainer.warn = watch.iteration, self.steering.warn
-        self._ending = Ending(parts, folder, self.steering, self.objective, workers.gallery, watch, fixed)
+        self._ending = Ending(
+            parts, folder, self.steering, self.objective, workers.gallery, watch, fixed, memory=known.memory
+        )
 
     @property
     def also_depth(self) -> int | None:
@@ -63,8 +66,14 @@ class Session:
         self._ending.also_depth = depth
 
     @classmethod
-    def start(cls, experiment: Experiment, out: Path, watch: Watch | None = None) -> Session:
+    def start(cls, experiment: Experiment, out: Path, watch: Watch | None = None, known: Known = NOTHING) -> Session:
         """Checks everything, then makes the run folder.
+
+        Args:
+            experiment: what to run.
+            out: the run folder to make.
+            watch: what the caller wants to hear.
+            known: what need not be found out again.
 
         Raises:
             Refused: anything about the experiment that cannot work; nothing was written.
@@ -74,25 +83,26 @@ class Session:
         def prepare() -> Plan:
             refuse_existing(out)
             chosen = located(experiment)
-            parts = build(chosen)
+            parts = build(chosen, known.overlaps)
             made.append(parts)
             # Whatever steering refuses is refused here, before there is a folder.
             scores = parts.objective(parts.sets.feedback, lambda name: None)
             experts = experts_of(parts, scores, lambda state, name: None, out)
-            steering_of(parts, MemoryLog(), experts, fixed=read_fixed(chosen, parts.sets.record()))
+            fixed = known.fixed or read_fixed(chosen, parts.sets.record())
+            steering_of(parts, MemoryLog(), experts, fixed=fixed)
             return Plan(chosen, parts.sets.overlaps, out)
 
         ranks = leader()
         ranks.from_main(prepare)
         parts = made[0]
         meet(parts, ranks)
-        return ranks.from_main_alone(lambda: cls._started(parts, out, watch or Watch()))
+        return ranks.from_main_alone(lambda: cls._started(parts, out, watch or Watch(), known))
 
     @classmethod
-    def _started(cls, parts: Parts, out: Path, watch: Watch) -> Session:
+    def _started(cls, parts: Parts, out: Path, watch: Watch, known: Known) -> Session:
         folder = RunFolder.create(out, parts.experiment.dump(), parts.record())
         try:
-            session = cls(parts, folder, watch)
+            session = cls(parts, folder, watch, known)
             parts.sets.write_feedback(out / "images")
             for text in (*parts.warnings, *exceptions(parts)):
                 session.steering.warn(text)
@@ -104,8 +114,13 @@ class Session:
         return session
 
     @classmethod
-    def resume(cls, out: Path, watch: Watch | None = None) -> Session:
+    def resume(cls, out: Path, watch: Watch | None = None, known: Known = NOTHING) -> Session:
         """Goes on with an interrupted run at its next undone moment.
+
+        Args:
+            out: the run folder.
+            watch: what the caller wants to hear.
+            known: what need not be found out again; the image sets are those of the run folder in any case.
 
         Raises:
             Refused: no run is there, or its images are not those that it began with.
@@ -133,7 +148,7 @@ class Session:
         folder, parts = made[0]
         try:
             meet(parts, ranks)
-            return ranks.from_main_alone(lambda: cls._resumed(parts, folder, watch or Watch()))
+            return ranks.from_main_alone(lambda: cls._resumed(parts, folder, watch or Watch(), known))
         except OSError as error:
             folder.close()
             raise unreadable(out, error) from error
@@ -142,8 +157,8 @@ class Session:
             raise
 
     @classmethod
-    def _resumed(cls, parts: Parts, folder: RunFolder, watch: Watch) -> Session:
-        session = cls(parts, folder, watch)
+    def _resumed(cls, parts: Parts, folder: RunFolder, watch: Watch, known: Known) -> Session:
+        session = cls(parts, folder, watch, known)
         if not (folder.path / "images" / "input").exists():
             parts.sets.write_feedback(folder.path / "images")
         session.warn_of_changes()

@@ -17,7 +17,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from lossagent.agents.base import Agent, View
-from lossagent.agents.rollback import Rollback
 from lossagent.errors import Refused
 from lossagent.events import (
     Decided,
@@ -28,21 +27,20 @@ from lossagent.events import (
     Rewound,
     Scored,
     Started,
+    Told,
     Trained,
     Warned,
 )
 from lossagent.feedback import Feedback, MetricFacts
 from lossagent.goal import Goal
-from lossagent.letters import NextWeights, Undo
+from lossagent.letters import Undo
 from lossagent.mailbox import Mailbox
 from lossagent.objectives.base import Objective, Pixels
-from lossagent.records import Decision, Stage, StageReport, State
+from lossagent.records import Recall, Stage, StageReport, State
 from lossagent.runs import Log, MemoryLog
 from lossagent.steering.book import Book, refuse_other
-from lossagent.steering.doubt import doubt
-from lossagent.steering.overrides import by_hand, unchanged
+from lossagent.steering.deciding import last_told, next_decision, view_of
 from lossagent.steering.people import People
-from lossagent.steering.settling import settled
 from lossagent.trajectory import Trajectory
 from lossagent.weights import Bounds, Weights
 
@@ -143,12 +141,33 @@ class Steering:
         if begun:
             refuse_other(log, initial, stages)
         else:
-            log.append(Started(run=name, initial=initial, stages=stages, environment=dict(environment or {})))
+            facts = dict(environment or {})
+            log.append(Started(run=name, initial=initial, stages=stages, environment=facts, told=self.told))
         self.book = Book(log, on_event)
         self.people = People(self.book, mailbox, can_restart)
         if begun:
             self.people.collect()  # before the event: a resume goes past a "stop" that nobody was there to read
-            self.book.append(Resumed(environment=dict(environment or {})))
+            told = self.told if last_told(log.events) != self.told else None
+            self.book.append(Resumed(environment=dict(environment or {}), told=told))
+
+    @property
+    def told(self) -> Told:
+        """What the agent is told beside the trajectory."""
+        around = self.surroundings
+        return Told(
+            agent=self.agent.name,
+            goal=self.goal,
+            bounds=self.bounds,
+            metrics=self.metrics,
+            seed=self.seed,
+            stage_iterations=around.stage_iterations,
+            tolerance=dict(around.tolerance),
+            ceiling=dict(around.ceiling),
+            loss_facts=dict(around.loss_facts),
+            guards=tuple(sorted(around.guards)),
+            fixed=dict(around.fixed),
+            can_restart=self.can_restart,
+        )
 
     @property
     def trajectory(self) -> Trajectory:
@@ -174,7 +193,7 @@ class Steering:
         if len(trajectory.states) > trajectory.stages:
             return None
         self.people.heed()
-        return self._stage(self._decide(trajectory.head))
+        return self._stage(self._decide())
 
     def trained(self, stage: Stage, report: StageReport) -> None:
         """Records that a stage's checkpoint and restored images are on disk."""
@@ -217,7 +236,7 @@ class Steering:
         if len(trajectory.states) > trajectory.stages:
             return None
         self.people.heed()
-        return self._stage(self._decide(trajectory.head))
+        return self._stage(self._decide())
 
     def tell(
         self,
@@ -302,22 +321,7 @@ class Steering:
 
     def view(self, head: State) -> View:
         """What the agent sees when it is asked at a state."""
-        around = self.surroundings
-        return View(
-            trajectory=self.trajectory,
-            head=head,
-            goal=self.goal,
-            bounds=self.bounds,
-            metrics=self.metrics,
-            seed=self.seed,
-            stage_iterations=around.stage_iterations,
-            stages_left=self.trajectory.stages + 1 - len(self.trajectory.states),
-            tolerance={**around.tolerance, **doubt(self.trajectory, head)},
-            ceiling=around.ceiling,
-            loss_facts=around.loss_facts,
-            guards=around.guards,
-            fixed=around.fixed,
-        )
+        return view_of(self.told, self.trajectory, head)
 
     def best(self) -> State:
         """The best scored state that is restorable, by the goal on the feedback images; the last without a utility."""
@@ -341,33 +345,15 @@ class Steering:
                 self.book.append(Pruned(state=state.id))  # said before it is done: a decision can no longer ask for it
                 self._release(state)
 
-    def _decide(self, head: State) -> State:
-        trajectory = self.trajectory
-        requests = [r.request for r in trajectory.requests]
-        first = len(trajectory.states) == 1  # nowhere to go back to yet: weights alone can be asked for
-        if any(isinstance(r, NextWeights) for r in requests) or (requests and not first):
-            decision = self._settled(by_hand(trajectory, head, self._ask_agent_at))
-        elif first:
-            initial = trajectory.initial
-            decision = Decision(author="initial", proposed=initial, weights=initial, restart_from=0)
-        elif head.feedback is not None and head.feedback.unanswered:
-            decision = self._settled(unchanged(trajectory, head))
-        else:
-            decision = self._settled(self._ask_agent(head))
-        self.book.append(Decided(state=len(trajectory.states), decision=decision))
+    def _decide(self) -> State:
+        state = len(self.trajectory.states)
+
+        def recall(prefix: str) -> Recall:
+            return self.book.recall(state, prefix)
+
+        decision = next_decision(self.told, self.trajectory, self.agent, recall)
+        self.book.append(Decided(state=state, decision=decision))
         return self.trajectory.last
-
-    def _ask_agent(self, head: State) -> Decision:
-        return self.agent.decide(self.view(head), self.book.recall(len(self.trajectory.states)))
-
-    def _ask_agent_at(self, chosen: State) -> Decision:
-        """The agent's weights at a state that a person chose: no guard may start elsewhere, no answer be another's."""
-        inner = self.agent.agent if isinstance(self.agent, Rollback) else self.agent
-        recall = self.book.recall(len(self.trajectory.states), f"from-{chosen.id}/")
-        return inner.decide(self.view(chosen), recall)
-
-    def _settled(self, decision: Decision) -> Decision:
-        return settled(decision, self.trajectory, self.bounds, self.can_restart)
 
     def _stage(self, state: State) -> Stage:
         replicate = state.decision.replicate if state.decision is not None else 0

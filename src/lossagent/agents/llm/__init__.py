@@ -1,6 +1,8 @@
-"""The language-model agent: three prompts, three forms of answers, and what is done when an answer is unusable."""
+"""The language-model agent: three prompts, four forms of answers, and what is done when an answer is unusable."""
 
 from lossagent.agents.llm.agent import LLM
+from lossagent.agents.llm.candidates import Option
+from lossagent.agents.llm.choice import Choice
 from lossagent.agents.llm.formats import Format, Parsed
 from lossagent.agents.llm.moves import Moves
 from lossagent.agents.llm.numbers import Numbers
@@ -10,12 +12,14 @@ from lossagent.agents.llm.tokens import CountsTokens
 
 __all__ = [
     "LLM",
+    "Choice",
     "CountsTokens",
     "EvidenceOptions",
     "Format",
     "LLMOptions",
     "Moves",
     "Numbers",
+    "Option",
     "Parsed",
     "Pattern",
 ]

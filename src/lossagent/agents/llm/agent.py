@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from lossagent.agents.base import Recall, View
 from lossagent.agents.llm.formats import LONGEST, Format
+from lossagent.agents.llm.forms import FORMS, Maker
 from lossagent.agents.llm.history import SUMMARISED
-from lossagent.agents.llm.moves import Moves
-from lossagent.agents.llm.numbers import Numbers
 from lossagent.agents.llm.options import LLMOptions
-from lossagent.agents.llm.pattern import Pattern
-from lossagent.agents.llm.prompts import example_for, historical, needs, system
+from lossagent.agents.llm.prompts import example_for, messages
 from lossagent.agents.llm.scores import images_of, shown
 from lossagent.agents.llm.text import echo, quoted
 from lossagent.agents.llm.tokens import count, room
@@ -21,6 +20,26 @@ from lossagent.chat.base import AnswerFormat, ChatModel
 from lossagent.errors import ChatFailed, Refused
 from lossagent.records import Decision, Exchange, Message
 from lossagent.weights import Weights
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question of a decision.
+
+    Attributes:
+        view: what the agent sees.
+        image: the feedback image it is about, ``None`` when pooled.
+        form: form of its answer.
+    """
+
+    view: View
+    image: str | None
+    form: Format
+
+    @property
+    def subject(self) -> str:
+        """Beginning of the keys of its exchanges."""
+        return "pooled" if self.image is None else f"image:{self.image}"
 
 
 class LLM:
@@ -33,12 +52,13 @@ class LLM:
     Args:
         chat: the language model.
         options: how it is asked.
+        maker: makes the form of each question's answer; ``None`` takes the one that ``options.answer`` names.
     """
 
-    def __init__(self, chat: ChatModel, options: LLMOptions | None = None) -> None:
+    def __init__(self, chat: ChatModel, options: LLMOptions | None = None, maker: Maker | None = None) -> None:
         self.chat = chat
         self.options = options or LLMOptions()
-        self.form = _form(self.options)
+        self.maker = maker or FORMS[self.options.answer]
 
     @property
     def name(self) -> str:
@@ -58,23 +78,24 @@ class LLM:
     def decide(self, view: View, recall: Recall) -> Decision:
         """The mean of the usable answers; without one, the previous weights."""
         previous = view.previous
-        if isinstance(self.form, Moves) and not self.form.offered(previous, view.bounds):
-            thoughts = "No weight can move."
+        questions = [Question(view, image, self.form(view, image)) for image in self._subjects(view)]
+        form = questions[0].form
+        if not form.answerable(previous, view.bounds):
             return Decision(
                 author=self.name,
                 proposed=previous,
                 weights=previous,
                 restart_from=view.head.id,
-                thoughts=thoughts,
+                thoughts="No weight can move.",
             )
         exchanges: list[Exchange] = []
-        for image in self._subjects(view):
-            self._ask(view, recall, image, exchanges)
+        for question in questions:
+            self._ask(question, recall, exchanges)
         usable = [e for e in exchanges if e.problem is None and e.weights is not None]
         answers = [e.weights for e in usable if e.weights is not None]
         weights = previous if not answers else answers[0]
         if len(answers) > 1:
-            weights = self.form.average(answers, previous)
+            weights = form.average(answers, previous)
         marks = ("summary",) if any(self._summarised(view, e) for e in exchanges) else ()
         return Decision(
             author=self.name,
@@ -88,6 +109,10 @@ class LLM:
             failed=len(exchanges) - len(usable),
         )
 
+    def form(self, view: View, image: str | None = None) -> Format:
+        """The form of the answer to one question."""
+        return self.maker(self.options, view, image)
+
     def prompts(self, view: View, image: str | None = None, short: bool = False) -> tuple[Message, ...]:
         """The messages of the first try, as they are sent; nothing is asked.
 
@@ -96,14 +121,7 @@ class LLM:
             image: the feedback image of a per-image question, ``None`` for a pooled one.
             short: with the history summarised.
         """
-        user = (
-            historical(view, self.options, image, short),
-            needs(view, self.options, self.form, image),
-        )
-        return (
-            Message(role="system", content=system(view, self.options, image)),
-            Message(role="user", content="\n\n".join(user)),
-        )
+        return messages(view, self.options, self.form(view, image), image, short)
 
     def _subjects(self, view: View) -> tuple[str | None, ...]:
         """The images to ask about; one pooled question where there are none."""
@@ -111,51 +129,49 @@ class LLM:
             return (None,)
         return images_of(view, shown(view, None).metrics) or (None,)
 
-    def _ask(self, view: View, recall: Recall, image: str | None, exchanges: list[Exchange]) -> None:
+    def _ask(self, question: Question, recall: Recall, exchanges: list[Exchange]) -> None:
         """One question with its retries; each try is appended to ``exchanges``."""
-        subject = "pooled" if image is None else f"image:{image}"
         last: Exchange | None = None
         for attempt in range(self.options.retries + 1):
             # Recorded seconds, not the clock: a resume then asks exactly what the first run would have asked.
             left = self.options.total - math.fsum(e.seconds for e in exchanges)
             if left <= 0 and attempt > 0:
                 return
-            last = self._try(view, recall, f"{subject}/{attempt}", image, last, left)
+            last = self._try(question, recall, f"{question.subject}/{attempt}", last, left)
             exchanges.append(last)
             if last.problem is None or not last.messages:
                 return
 
-    def _try(
-        self, view: View, recall: Recall, key: str, image: str | None, last: Exchange | None, left: float
-    ) -> Exchange:
-        blank = Exchange(key=key, author=self.chat.name, image=image)
+    def _try(self, question: Question, recall: Recall, key: str, last: Exchange | None, left: float) -> Exchange:
+        blank = Exchange(key=key, author=self.chat.name, image=question.image)
 
         def make() -> Exchange:
             if left <= 0:
                 total = f"{self.options.total:g}"
                 return blank.model_copy(update={"problem": f"not asked: the {total} s for one decision were used up"})
-            messages, tokens = self._fitting(view, image)
-            if tokens > (limit := self._room(view)):
+            asked, tokens = self._fitting(question)
+            if tokens > (limit := self._room(question)):
                 problem = f"not asked: the prompt has {tokens} tokens even with a summary; at most {limit} fit"
                 return blank.model_copy(update={"problem": problem})
-            messages = (*messages, *self._correction(view, last))
+            asked = (*asked, *self._correction(question, last))
             return self._complete(
-                view, blank.model_copy(update={"messages": messages}), min(self.options.deadline, left)
+                question, blank.model_copy(update={"messages": asked}), min(self.options.deadline, left)
             )
 
         return recall(key, make)
 
-    def _fitting(self, view: View, image: str | None) -> tuple[tuple[Message, ...], int]:
+    def _fitting(self, question: Question) -> tuple[tuple[Message, ...], int]:
         """The prompts and their tokens: with the whole history if it fits, else with its summary."""
-        messages = self.prompts(view, image)
-        tokens = count(self.chat, messages)
-        if tokens > self._room(view):
-            messages = self.prompts(view, image, short=True)
-            tokens = count(self.chat, messages)
-        return messages, tokens
+        asked, tokens = (), 0
+        for short in (False, True):
+            asked = messages(question.view, self.options, question.form, question.image, short)
+            tokens = count(self.chat, asked)
+            if tokens <= self._room(question):
+                break
+        return asked, tokens
 
-    def _room(self, view: View) -> int:
-        return room(self.chat, self.options.prompt_limit, self._answer_format(view).max_tokens)
+    def _room(self, question: Question) -> int:
+        return room(self.chat, self.options.prompt_limit, self._answer_format(question).max_tokens)
 
     def _summarised(self, view: View, exchange: Exchange) -> bool:
         """Read off the record, since another model may count other tokens in a replay."""
@@ -163,20 +179,22 @@ class LLM:
             return False
         return exchange.messages[:2] == self.prompts(view, exchange.image, short=True)
 
-    def _correction(self, view: View, last: Exchange | None) -> tuple[Message, ...]:
+    def _correction(self, question: Question, last: Exchange | None) -> tuple[Message, ...]:
         """The unusable answer and what was wrong with it; nothing where no words came."""
         if last is None or not last.raw or not (said := echo(last.raw, 600)):
             return ()
-        form = self.form.describe(view.previous, view.bounds, example_for(view, self.options, last.image))
+        view = question.view
+        form = question.form.describe(view.previous, view.bounds, example_for(view, self.options, last.image))
         text = f"That answer could not be used: {quoted(last.problem or '', 400)} Please answer again. {form}"
         return Message(role="assistant", content=said), Message(role="user", content=text)
 
-    def _complete(self, view: View, asked: Exchange, deadline: float) -> Exchange:
+    def _complete(self, question: Question, asked: Exchange, deadline: float) -> Exchange:
         """Asks, reads and validates; whatever went wrong is recorded in the exchange."""
+        view = question.view
         seed = view.rng(asked.key).getrandbits(31)
         began = time.perf_counter()
         try:
-            completion = self.chat.complete(asked.messages, self._answer_format(view), seed, deadline)
+            completion = self.chat.complete(asked.messages, self._answer_format(question), seed, deadline)
         except ChatFailed as error:
             seconds = time.perf_counter() - began
             return asked.model_copy(update={"problem": f"no answer: {error}", "seconds": seconds})
@@ -190,24 +208,17 @@ class LLM:
         try:
             if completion.finish == "length":
                 raise Refused("The answer was cut off before its end; answer in fewer words.")
-            parsed = self.form.parse(completion.text, view.previous, view.bounds)
+            parsed = question.form.parse(completion.text, view.previous, view.bounds)
         except Refused as error:
             return asked.model_copy(update={**facts, "problem": str(error)})
         return asked.model_copy(update={**facts, "weights": parsed.weights, "thoughts": parsed.thoughts})
 
-    def _answer_format(self, view: View) -> AnswerFormat:
-        wanted = self.form.answer_format(view.previous, view.bounds, self.options.max_tokens)
+    def _answer_format(self, question: Question) -> AnswerFormat:
+        view = question.view
+        wanted = question.form.answer_format(view.previous, view.bounds, self.options.max_tokens)
         if self.options.constrain:
             return wanted
         return AnswerFormat(wanted.name, None, None, wanted.max_tokens)
-
-
-def _form(options: LLMOptions) -> Format:
-    if options.answer == "pattern":
-        return Pattern(options.thoughts_limit)
-    if options.answer == "json":
-        return Numbers(options.thoughts_limit)
-    return Moves(options.step, options.switch, options.thoughts_limit)
 
 
 def _central(usable: Sequence[Exchange], weights: Weights) -> str:

@@ -6,9 +6,11 @@ import math
 from collections.abc import Mapping
 
 from lossagent.agents.base import View
+from lossagent.agents.llm.effects import helped, response
 from lossagent.agents.llm.options import EvidenceOptions
 from lossagent.agents.llm.scores import Shown, direction_of
 from lossagent.agents.llm.text import number, quoted, score, weight_numbers
+from lossagent.agents.llm.trends import raw_losses, trends
 from lossagent.agents.lookouts import lookout_of
 from lossagent.alarm import alarm_of
 from lossagent.noise import paired_change
@@ -33,8 +35,11 @@ def evidence(view: View, shown: Shown, options: EvidenceOptions, named: bool) ->
     """
     lines = [
         *(_raw(view) if options.raw else ()),
+        *(trends(shown, view.trajectory.path(view.head.id)) if options.trends else ()),
         *(_shares(view) if options.shares else ()),
         *(_noise(view, shown, named) if options.noise else ()),
+        *(response(view) if options.response and named else ()),
+        *(helped(view) if options.helped and named else ()),
         *(_best(view) if options.best and named else ()),
         *(_guards(view) if options.guards else ()),
         *(_ceiling(view, shown) if options.ceiling else ()),
@@ -46,13 +51,6 @@ def evidence(view: View, shown: Shown, options: EvidenceOptions, named: bool) ->
 
 def _plain(values: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {f'{value:.4g}' if math.isfinite(value) else value}" for name, value in values.items())
-
-
-def raw_losses(state: State) -> dict[str, float]:
-    """Raw losses on the fixed batches, else the stage's means."""
-    if state.report is None:
-        return {}
-    return dict(state.report.evidence.raw or state.report.losses)
 
 
 def _raw(view: View) -> list[str]:

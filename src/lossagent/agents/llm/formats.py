@@ -6,7 +6,7 @@ import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from lossagent.agents.llm.text import plain
 from lossagent.chat.base import AnswerFormat
@@ -21,6 +21,9 @@ THOUGHTS = 1000
 """Characters of thoughts that are kept."""
 TOKENS_PER_LOSS = 12
 DECIMALS = 4
+
+Thoughts = Literal["first", "last", "off"]
+"""Where an answer has its reasons: before what is decided, after it, or nowhere."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +53,34 @@ class Example:
     draw: random.Random
 
 
+@dataclass(frozen=True)
+class Described:
+    """The form in words, for a prompt.
+
+    Attributes:
+        rules: the same for every question of a decision.
+        own: what differs from question to question: examples that are drawn, options in their order.
+    """
+
+    rules: str
+    own: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.rules} {self.own}" if self.own else self.rules
+
+
 @runtime_checkable
 class Format(Protocol):
     """One form of answers."""
+
+    @property
+    def free(self) -> bool:
+        """Whether an answer may ask for weights that the bounds cut off, so that the prompt has to name them."""
+        ...
+
+    def answerable(self, previous: Weights, bounds: Bounds) -> bool:
+        """Whether there is anything to decide."""
+        ...
 
     def answer_format(self, previous: Weights, bounds: Bounds, max_tokens: int) -> AnswerFormat:
         """The form for engines.
@@ -64,8 +92,8 @@ class Format(Protocol):
         """
         ...
 
-    def describe(self, previous: Weights, bounds: Bounds, example: Example | None) -> str:
-        """The form in words, for a prompt; with an example where one is given."""
+    def describe(self, previous: Weights, bounds: Bounds, example: Example | None) -> Described:
+        """The form in words; with an example where one is given."""
         ...
 
     def parse(self, text: str, previous: Weights, bounds: Bounds) -> Parsed:

@@ -9,6 +9,7 @@ from itertools import zip_longest
 from lossagent.agents.base import View
 from lossagent.agents.llm.scores import Shown, direction_of, order
 from lossagent.agents.llm.text import number, quoted, score, weight_numbers
+from lossagent.agents.llm.trends import score_slopes, told
 from lossagent.feedback import Remark
 from lossagent.records import State
 
@@ -65,7 +66,7 @@ def full(view: View, shown: Shown, last: int | None) -> str:
     if states.undone:
         lines.append("Tried and undone (training went back to an earlier step):")
         lines += [_undone(view, shown, state) for state in states.undone]
-    return "\n".join([*lines, *_caution(shown, (*states.path, *states.undone))])
+    return "\n".join([*lines, *caution(shown, (*states.path, *states.undone))])
 
 
 def summary(view: View, shown: Shown, named: bool) -> str:
@@ -85,10 +86,11 @@ def summary(view: View, shown: Shown, named: bool) -> str:
     for metric in shown.metrics:
         if trend := _trend(shown, metric, path):
             lines.append(trend)
+    lines += fitted(shown, path)
     if undone:
         lines.append(f"{len(undone)} further stages were tried and undone; the latest of them:")
         lines.append(_undone(view, shown, undone[-1]))
-    return "\n".join([*lines, *_caution(shown, (*path[:2], *path[2:][-RECENT:], *undone[-1:]))])
+    return "\n".join([*lines, *caution(shown, (*path[:2], *path[2:][-RECENT:], *undone[-1:]))])
 
 
 def _step(view: View, state: State) -> int:
@@ -132,19 +134,23 @@ def _undone(view: View, shown: Shown, state: State) -> str:
 
 def _words(shown: Shown, state: State, when: str) -> str:
     """Remarks, quoted as data with their authors; that there were none is said where words are all there is."""
-    fitting = _fitting(shown, state)
-    most = REMARKS if shown.metrics else WORDS
-    told = [_remark(shown, r) for r in fitting[:most]]
+    quotes, rest = remarks(shown, state)
     if shown.metrics:
-        text = "".join(f" {one}." for one in told)
-    elif told:
-        text = f" {when[0].upper()}{when[1:]}: {'; '.join(told)}."
+        text = "".join(f" {one}." for one in quotes)
+    elif quotes:
+        text = f" {when[0].upper()}{when[1:]}: {'; '.join(quotes)}."
     else:
         text = f" Nothing was said of the images {when}."
-    more = len(fitting) - most
-    if more > 0:
-        text += " 1 more remark is left out." if more == 1 else f" {more} more remarks are left out."
-    return text
+    return text + rest
+
+
+def remarks(shown: Shown, state: State) -> tuple[list[str], str]:
+    """The remarks that a prompt shows of a state, and a sentence on how many more there are."""
+    found = _fitting(shown, state)
+    most = REMARKS if shown.metrics else WORDS
+    more = len(found) - most
+    rest = " 1 more remark is left out." if more == 1 else f" {more} more remarks are left out."
+    return [_remark(shown, r) for r in found[:most]], rest if more > 0 else ""
 
 
 def _fitting(shown: Shown, state: State) -> tuple[Remark, ...]:
@@ -172,28 +178,38 @@ def _remark(shown: Shown, remark: Remark) -> str:
     return f"{quoted(remark.author, 40)} remarked{about}: {quoted(remark.text, REMARK)}"
 
 
-def _caution(shown: Shown, states: Sequence[State]) -> list[str]:
+def caution(shown: Shown, states: Sequence[State]) -> list[str]:
     """Says what quotation marks are for, where there are remarks."""
     return [AS_DATA] if any(_fitting(shown, state) for state in states) else []
 
 
 def _extremes(view: View, shown: Shown, metric: str, named: bool, states: Sequence[State]) -> list[str]:
+    return [
+        f"The {word} {shown.label(metric)} is {score(shown.value(state, metric))}, with the weights "
+        f"{weight_numbers(view.trajectory.weights_at(state.id))} from step {_step(view, state)} on."
+        for word, state in extremes(view, shown, metric, named, states).items()
+    ]
+
+
+def extremes(view: View, shown: Shown, metric: str, named: bool, states: Sequence[State]) -> dict[str, State]:
+    """``best`` and ``worst`` -> state, or ``smallest`` and ``largest`` where the direction is not to be told."""
     found = [(value, s) for s in states if (value := shown.value(s, metric)) is not None]
     if not found:
-        return []
+        return {}
+    if not named or direction_of(view, metric) is None:
+        ends = (min(found, key=lambda x: x[0]), max(found, key=lambda x: x[0]))
+        return {"smallest": ends[0][1], "largest": ends[1][1]}
     key = order(view, metric)
     ends = (min(found, key=lambda x: key(x[0])), max(found, key=lambda x: key(x[0])))
-    words = ("best", "worst")
-    if not named or direction_of(view, metric) is None:
-        ends, words = (
-            (min(found, key=lambda x: x[0]), max(found, key=lambda x: x[0])),
-            ("smallest", "largest"),
-        )
-    return [
-        f"The {word} {shown.label(metric)} is {score(value)}, with the weights "
-        f"{weight_numbers(view.trajectory.weights_at(state.id))} from step {_step(view, state)} on."
-        for word, (value, state) in zip(words, ends, strict=True)
-    ]
+    return {"best": ends[0][1], "worst": ends[1][1]}
+
+
+def fitted(shown: Shown, path: Sequence[State]) -> list[str]:
+    """The slope of each score over the whole path."""
+    slopes = score_slopes(shown, path)
+    if not slopes:
+        return []
+    return [f"Fitted over the whole path, change a stage: {'; '.join(map(told, slopes, slopes.values()))}."]
 
 
 def _trend(shown: Shown, metric: str, path: Sequence[State]) -> str:

@@ -1,21 +1,20 @@
-"""Answers as a flat JSON object: short thoughts first, then one number for each loss."""
+"""Answers as a flat JSON object: short thoughts and one number for each loss."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from lossagent.agents.llm.flat import by_name, key, refuse_thoughts_as_name, split, string_rule
+from lossagent.agents.llm.flat import Field, Flat, by_name, key, refuse_thoughts_as_name, split
 from lossagent.agents.llm.formats import (
     LARGEST,
     TOKENS_PER_LOSS,
+    Described,
     Example,
     Parsed,
+    Thoughts,
     checked,
-    literal,
     mean_numbers,
     number_rule,
 )
@@ -31,47 +30,46 @@ class Numbers:
 
     Attributes:
         thoughts_limit: characters of thoughts that schema and grammar allow.
+        thoughts: where they stand in the object.
     """
 
     thoughts_limit: int = 160
+    thoughts: Thoughts = "first"
+
+    @property
+    def free(self) -> bool:
+        """Any number can be answered."""
+        return True
+
+    @property
+    def _object(self) -> Flat:
+        return Flat(self.thoughts, self.thoughts_limit)
+
+    def answerable(self, previous: Weights, bounds: Bounds) -> bool:
+        """Always."""
+        del previous, bounds
+        return True
 
     def answer_format(self, previous: Weights, bounds: Bounds, max_tokens: int) -> AnswerFormat:
         """Schema and grammar; the grammar has four fixed decimals."""
         refuse_thoughts_as_name(previous.names)
-        properties: dict[str, Any] = {"thoughts": {"type": "string", "maxLength": self.thoughts_limit}}
+        fields: dict[str, Field] = {}
         for name in previous.names:
             high = bounds.box(name)[1]
-            properties[name] = {
-                "type": "number",
-                "minimum": 0,
-                "maximum": high if math.isfinite(high) else LARGEST,
-            }
-        schema = {
-            "type": "object",
-            "properties": properties,
-            "required": list(properties),
-            "additionalProperties": False,
-        }
-        pairs = " ".join(f"{literal(', ' + key(n) + ': ')} num" for n in previous.names)
-        grammar = "\n".join(
-            (
-                f'root ::= {literal("{" + key("thoughts") + ": ")} string {pairs} "}}"',
-                string_rule(self.thoughts_limit),
-                number_rule(bounds, previous.names),
-            )
-        )
-        return AnswerFormat("json", schema, grammar, max_tokens + TOKENS_PER_LOSS * len(previous.names))
+            most = high if math.isfinite(high) else LARGEST
+            fields[name] = Field({"type": "number", "minimum": 0, "maximum": most}, "num")
+        room = max_tokens + TOKENS_PER_LOSS * len(fields)
+        return self._object.answer_format("json", fields, room, number_rule(bounds, previous.names))
 
-    def describe(self, previous: Weights, bounds: Bounds, example: Example | None) -> str:
+    def describe(self, previous: Weights, bounds: Bounds, example: Example | None) -> Described:
         """The object's keys."""
         del bounds
-        keys = ", ".join(json.dumps(n, ensure_ascii=False) for n in previous.names)
-        text = f'Answer with one JSON object and nothing else: the key "thoughts" with a short reason, then {keys}, '
-        text += "each with a number >= 0."
+        text = self._object.told(f"{', '.join(key(n) for n in previous.names)}, each with a number >= 0")
         if example is None:
-            return text
-        shown = ", ".join(f"{key(n)}: {number(example.weights[n], 5)}" for n in previous.names)
-        return f'{text} For example: {{"thoughts": "why", {shown}}}'
+            return Described(text)
+        # The initial weights, the same in every question.
+        shown = self._object.example({n: number(example.weights[n], 5) for n in previous.names})
+        return Described(f"{text} {shown}")
 
     def parse(self, text: str, previous: Weights, bounds: Bounds) -> Parsed:
         """The object in a text."""

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from lossagent.agents.llm.formats import (
     TOKENS_PER_LOSS,
+    Described,
     Example,
     Parsed,
+    Thoughts,
     checked,
     literal,
     mean_numbers,
@@ -34,34 +36,57 @@ class Pattern:
     """Answers by the paper's pattern (appendix A.3), in any case, with blanks, brackets or Markdown around it.
 
     Which of several matches counts: the first one that follows the word "Weights", since thoughts after it may quote
-    earlier weights; where none does, the last one, since free reasoning comes before its conclusion.
+    earlier weights (the last such one where thoughts come first); where none does, the last one, since free reasoning
+    comes before its conclusion.
 
     Attributes:
         thoughts_limit: characters of thoughts that a grammar allows.
+        thoughts: which of the two lines they are (the paper's: the last), or whether there is but one.
     """
 
     thoughts_limit: int = 160
+    thoughts: Thoughts = "last"
+
+    @property
+    def free(self) -> bool:
+        """Any number can be answered."""
+        return True
+
+    def answerable(self, previous: Weights, bounds: Bounds) -> bool:
+        """Always."""
+        del previous, bounds
+        return True
 
     def answer_format(self, previous: Weights, bounds: Bounds, max_tokens: int) -> AnswerFormat:
         """A grammar; the pattern is no JSON."""
+        names = ":".join(previous.names)
         numbers = ' ":" '.join(["num"] * len(previous.names))
-        head = literal(f"Weights: {':'.join(previous.names)}=")
-        grammar = "\n".join(
-            (
-                f"root ::= {head} {numbers} {literal(chr(10) + 'Thoughts: ')} text",
-                number_rule(bounds, previous.names),
-                f"text ::= [^\\x00-\\x1F\\x7F]{{1,{self.thoughts_limit}}}",
-            )
-        )
+        weights = f"{literal(f'Weights: {names}=')} {numbers}"
+        reasons = f"text ::= [^\\x00-\\x1F\\x7F]{{1,{self.thoughts_limit}}}"
+        roots = {
+            "first": f"{literal('Thoughts: ')} text {literal(chr(10))} {weights}",
+            "last": f"{weights} {literal(chr(10) + 'Thoughts: ')} text",
+            "off": weights,
+        }
+        lines = [f"root ::= {roots[self.thoughts]}", number_rule(bounds, previous.names)]
+        grammar = "\n".join(lines if self.thoughts == "off" else [*lines, reasons])
         return AnswerFormat("pattern", None, grammar, max_tokens + TOKENS_PER_LOSS * len(previous.names))
 
-    def describe(self, previous: Weights, bounds: Bounds, example: Example | None) -> str:
-        """The two lines, with question marks for the numbers."""
+    def describe(self, previous: Weights, bounds: Bounds, example: Example | None) -> Described:
+        """The lines, with question marks for the numbers."""
         del bounds
         names = ":".join(previous.names)
         shape = f"Weights: {names}={':'.join('?' * len(previous.names))}"
         shown = f" (for example: Weights: {names}={weight_numbers(example.weights)})" if example is not None else ""
-        return f"Answer with two lines. The first: '{shape}'{shown}. The second: 'Thoughts: ', then why you chose them."
+        match self.thoughts:
+            case "last":
+                two = f"'{shape}'{shown}. The second: 'Thoughts: ', then why you chose them."
+                return Described(f"Answer with two lines. The first: {two}")
+            case "first":
+                two = f"'Thoughts: ', then why you choose the weights. The second: '{shape}'{shown}."
+                return Described(f"Answer with two lines. The first: {two}")
+            case "off":
+                return Described(f"Answer with one line and nothing else: '{shape}'{shown}.")
 
     def parse(self, text: str, previous: Weights, bounds: Bounds) -> Parsed:
         """The pattern in a text."""
@@ -71,7 +96,7 @@ class Pattern:
         if not matches:
             raise Refused(_missing(bare, previous.names))
         labelled = [m for m in matches if _LABEL.search(bare, max(0, m.start() - 24), m.start())]
-        match = labelled[0] if labelled else matches[-1]
+        match = (labelled or matches)[-1 if self.thoughts == "first" or not labelled else 0]
         lower = {n.lower(): n for n in previous.names}
         found = [lower[n.lower()] for n in re.findall(_names(previous.names), match[1], re.IGNORECASE)]
         numbers = [n.strip() for n in match[2].split(":")]

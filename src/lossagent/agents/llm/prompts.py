@@ -8,8 +8,48 @@ from lossagent.agents.llm.formats import Example, Format
 from lossagent.agents.llm.history import full, summary
 from lossagent.agents.llm.options import LLMOptions
 from lossagent.agents.llm.scores import aims, directions, shown
+from lossagent.agents.llm.shared import own, skeleton
 from lossagent.agents.llm.text import number, quoted, score
 from lossagent.goal import Constraint
+from lossagent.records import Message
+
+
+def messages(
+    view: View, options: LLMOptions, form: Format, image: str | None, short: bool = False
+) -> tuple[Message, ...]:
+    """The question: a system and a user message.
+
+    Args:
+        view, options, image: as for :func:`system`.
+        form: form of the answer.
+        short: with the history summarised.
+    """
+    user = shared if options.share and image is not None else paper
+    return (
+        Message(role="system", content=system(view, options, image)),
+        Message(role="user", content=user(view, options, form, image, short)),
+    )
+
+
+def paper(view: View, options: LLMOptions, form: Format, image: str | None, short: bool) -> str:
+    """The paper's order: the history with its scores, then the needs."""
+    described = form.describe(view.previous, view.bounds, example_for(view, options, image))
+    return f"{historical(view, options, image, short)}\n\n{needs(view, options, form, str(described), image)}"
+
+
+def shared(view: View, options: LLMOptions, form: Format, image: str | None, short: bool) -> str:
+    """What the questions about all images have in common, then the image's own lines."""
+    pooled, named = shown(view, None), options.direction != "all_off"
+    last = None if options.history == "all" else options.history
+    described = form.describe(view.previous, view.bounds, example_for(view, options, image))
+    history = (skeleton(view, pooled, last, short, named), evidence(view, pooled, options.evidence, named))
+    mine = own(view, shown(view, image), pooled, last, short, named)
+    parts = (
+        "\n".join(p for p in history if p),
+        needs(view, options, form, described.rules, image),
+        f"{mine}\nAnswer as rule 1 says. {described.own}".rstrip(),
+    )
+    return "\n\n".join(parts)
 
 
 def system(view: View, options: LLMOptions, image: str | None) -> str:
@@ -54,12 +94,13 @@ def historical(view: View, options: LLMOptions, image: str | None, short: bool =
     return "\n".join(p for p in (told, evidence(view, sees, options.evidence, named)) if p)
 
 
-def needs(view: View, options: LLMOptions, form: Format, image: str | None) -> str:
-    """What is asked for now: the form of the answer with an example, the goal again, and how free it is.
+def needs(view: View, options: LLMOptions, form: Format, rule: str, image: str | None) -> str:
+    """What is asked for now: the form of the answer, the goal again, and how free it is.
 
     Args:
         view, options, image: as for :func:`system`.
         form: form of the answer.
+        rule: the form in words.
     """
     clear, sees = options.direction != "all_off", shown(view, image)
     previous, bounds = view.previous, view.bounds
@@ -67,7 +108,7 @@ def needs(view: View, options: LLMOptions, form: Format, image: str | None) -> s
     if len(sees.metrics) == 1 and view.goal.targets:
         goal += " (which means better images)"
     rules = [
-        form.describe(previous, bounds, example_for(view, options, image)),
+        rule,
         f"{goal}.",
         "Where the history is not enough to decide, you may change the weights at random by a small amount, "
         "up or down.",
@@ -75,9 +116,9 @@ def needs(view: View, options: LLMOptions, form: Format, image: str | None) -> s
     rules += [_limit(view, c) for c in view.goal.constraints]
     if wish := _wish(view):
         rules.append(wish)
-    if bounds.trust is not None and options.answer != "moves":
+    if bounds.trust is not None and form.free:
         rules.append(f"Each weight may change by a factor of {number(bounds.trust, 4)} at most; more is cut off.")
-    if bounds.frozen and options.answer != "moves":
+    if bounds.frozen and form.free:
         rules.append(f"These weights stay as they are: {', '.join(n for n in previous.names if n in bounds.frozen)}.")
     opening = (
         "From all weights and feedback above, and from what you know about these losses, choose new loss weights for "

@@ -140,6 +140,12 @@ def aims(view: View, clear: bool) -> str:
     return text
 
 
+def point(view: View) -> str:
+    """What the utility is counted in: ``points (one is 0.1 of niqe)``."""
+    parts = [f"{t.unit / t.importance:g} of {t.metric}" for t in view.goal.scalar]
+    return f"points (one is {' or '.join(parts)})" if parts else "points"
+
+
 def order(view: View, metric: str) -> Callable[[float], float]:
     """Sort key under which the best score comes first; the number itself where no direction is known."""
     return (lambda x: -x) if direction_of(view, metric) == "higher" else (lambda x: x)

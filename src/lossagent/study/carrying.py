@@ -1,0 +1,148 @@
+"""Carrying out one run of a study: from its experiment to its outcome."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lossagent import evaluation
+from lossagent.errors import Damaged, Refused
+from lossagent.experiment import Experiment, load, located
+from lossagent.runs import is_run, read_trajectory, write_atomically
+from lossagent.session import FixedRun, Known, ScoreMemory, Session, Watch
+from lossagent.study.jobs import Job
+from lossagent.study.outcome import Outcome, place, read_outcome, write_outcome
+from lossagent.study.plan import Study
+from lossagent.study.recording import outcome_of
+
+RUNS, MEMORY, OVERLAPS = "runs", "memory", "overlaps"
+
+
+@dataclass(frozen=True)
+class Carrier:
+    """Carries out runs in this process, one after another.
+
+    Attributes:
+        study: what is run.
+        folder: the study's folder.
+        tidy: delete checkpoints and intermediate images of a run when its outcome is written.
+        watch: what the caller wants to hear of each run.
+        memory: scores that runs have in common.
+    """
+
+    study: Study
+    folder: Path
+    memory: ScoreMemory
+    tidy: bool = True
+    watch: Watch = field(default_factory=Watch)
+
+    def run_folder(self, job: Job) -> Path:
+        """``STUDY/runs/OBJECTIVE/ARM/seed-0003``."""
+        return self.folder / RUNS / job.key
+
+    def done(self, job: Job) -> bool:
+        """Whether its outcome is written."""
+        return place(self.folder, job.objective, job.arm, job.seed).exists()
+
+    def carry_out(self, job: Job) -> Outcome:
+        """Runs a job, or what is left of it, and writes its outcome.
+
+        Raises:
+            Interrupted, KeyboardInterrupt: stopped on request; the run folder goes on later.
+            RunBusy: another process is at it.
+            Refused, Failed: it cannot be done.
+        """
+        if self.done(job):
+            return read_outcome(place(self.folder, job.objective, job.arm, job.seed))
+        experiment, run = self.study.experiment_of(job), self.run_folder(job)
+        if is_run(run):
+            refuse_other(run, experiment)
+        if not finished(run):
+            self._run(job, experiment, run)
+        outcome = outcome_of(run, job, experiment)
+        write_outcome(self.folder, outcome)
+        if self.tidy:
+            tidied(run)
+        return outcome
+
+    def _run(self, job: Job, experiment: Experiment, run: Path) -> None:
+        fixed = self._fixed(job)
+        if is_run(run):
+            Session.resume(run, self.watch, Known(None, fixed, self.memory)).run()
+            return
+        file = self.folder / OVERLAPS / f"{sets_key(experiment)}.json"
+        known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+        overlaps = known["overlaps"] if known is not None else None
+        run.parent.mkdir(parents=True, exist_ok=True)
+        session = Session.start(experiment, run, self.watch, Known(overlaps, fixed, self.memory))
+        sets = session.parts.sets
+        found = {"overlaps": list(sets.overlaps), "images": _digest(sets.record())}
+        if known is None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(file, json.dumps(found, indent=1))
+        elif known["images"] != found["images"]:
+            session.folder.close()
+            shutil.rmtree(run)
+            raise Refused(
+                f"{job}: the images are not those that earlier runs of the study were made with (data). Bring the "
+                f"files back, or begin another study. If only the other runs matter no more: delete {file}."
+            )
+        session.run()
+
+    def _fixed(self, job: Job) -> FixedRun | None:
+        """The fixed arm's scores, depth by depth, where the run has to know them."""
+        needed = self.study.needs(job)
+        if needed is None:
+            return None
+        fixed = read_outcome(place(self.folder, needed.objective, needed.arm, needed.seed))
+        return FixedRun(
+            {s.depth: s.feedback for s in fixed.states if s.feedback is not None},
+            {fixed.states[i].depth: feedback for i, feedback in fixed.selection.items()},
+        )
+
+
+def finished(run: Path) -> bool:
+    """Whether nothing is left to do in a run folder but to write its outcome."""
+    return (run / evaluation.FILE).exists() and read_trajectory(run).finished is not None
+
+
+def refuse_other(run: Path, experiment: Experiment) -> None:
+    """Refuses a run folder that holds another experiment than planned.
+
+    Raises:
+        Refused: so it is; the setting is named.
+        Damaged: its experiment cannot be read.
+    """
+    try:
+        there = load(run / "experiment.yaml").dump()
+    except Refused as error:
+        raise Damaged(f"{run} cannot be gone on with: {error}") from error
+    ours = located(experiment).dump()
+    if different := [key for key, value in ours.items() if there[key] != value]:
+        key = different[0]
+        raise Refused(
+            f"{run} holds a run with other settings: {key} is {str(there[key])[:80]} there and "
+            f"{str(ours[key])[:80]} here. Delete it, or choose another --out."
+        )
+
+
+def tidied(run: Path) -> None:
+    """Deletes what a finished run needs no more: checkpoints, and restored feedback images of every state."""
+    shutil.rmtree(run / "checkpoints", ignore_errors=True)
+    for folder in (run / "images").glob("state-*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def sets_key(experiment: Experiment) -> str:
+    """Names the image sets of an experiment; those that are drawn depend on the seed."""
+    data = located(experiment).dump()["data"]
+    drawn = any(part.count is not None for parts in experiment.data.sets.values() for part in parts)
+    text = json.dumps([data, experiment.scale, experiment.seed if drawn else None], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _digest(record: object) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,94 @@
+"""What was traded for what: the objective of the selected states against a guard."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from lossagent.feedback import MetricFacts
+from lossagent.report.figures.canvas import Figure
+from lossagent.report.numbers import plain
+from lossagent.report.palette import INK, MUTED, TRUTH, RunStyle
+from lossagent.study.figures.canvas import finished, house, sheet
+from lossagent.study.results import Results, places
+
+BESIDE = (("start", "*", "untouched start"), ("correlated-noise control", "X", "start with noise"))
+
+
+def guard_of(facts: Mapping[str, MetricFacts], targets: Sequence[str]) -> str | None:
+    """The guard that a target is drawn against: PSNR, else the first metric that is no target."""
+    others = [name for name in facts if name not in targets]
+    return next((name for name in others if "psnr" in name.lower()), others[0] if others else None)
+
+
+def traded_figure(
+    results: Results, objective: str, name: str, metric: str, styles: Mapping[str, RunStyle]
+) -> Figure | None:
+    """Seeds as small markers, their mean as a large one; the start and the noise control beside them."""
+    known = results.facts(objective)
+    guard = guard_of(known, results.targets(objective))
+    if guard is None or guard == metric:
+        return None
+    drawing = sheet(4.4, 8.4)
+    axes = drawing.add_subplot()
+    drawing.subplots_adjust(left=0.095, right=0.72, bottom=0.115, top=0.97)
+    house(axes)
+    axes.grid(axis="x", color="#e6e8eb", linewidth=0.8)
+    told: list[str] = []
+    for arm in results.arms(objective):
+        ys, xs = (results.scores(objective, arm, name, "selected", m) for m in (metric, guard))
+        points = [(xs[s], ys[s]) for s in ys if s in xs]
+        if points:
+            told.append(_draw(axes, points, styles[arm], known[guard], known[metric]))
+    if not told:
+        return None
+    _beside(axes, results, objective, name, (guard, metric))
+    x, y = known[guard], known[metric]
+    axes.set_xlabel(f"{x.name} ({x.direction} is better)", color=MUTED, fontsize=9)
+    axes.set_ylabel(f"{y.name} ({y.direction} is better)", color=MUTED, fontsize=9)
+    axes.xaxis.set_major_locator(MaxNLocator(7))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.legend(
+        loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, fontsize=9, labelcolor=INK, borderaxespad=0.2
+    )
+    title = f"{y.name} against {x.name} on {name}, selected states"
+    alt = f"Small markers are seeds, large ones means. {'; '.join(told)}."
+    key = f"traded-{objective}-{name}-{metric}"
+    return finished(drawing, key, title, alt, simulated=results.simulated, wide=False)
+
+
+def _draw(axes: Axes, points: Sequence[tuple[float, float]], style: RunStyle, x: MetricFacts, y: MetricFacts) -> str:
+    xs, ys = ([p[i] for p in points] for i in (0, 1))
+    axes.plot(xs, ys, marker=style.marker, color=style.colour, markersize=3.5, alpha=0.35, linestyle="none")
+    middle = (math.fsum(xs) / len(xs), math.fsum(ys) / len(ys))
+    axes.plot(
+        *middle,
+        marker=style.marker,
+        color=style.colour,
+        markersize=9,
+        markeredgecolor="white",
+        linestyle="none",
+        label=style.label,
+        zorder=4,
+    )
+    return f"{style.label} at {plain(middle[0], places(x))} and {plain(middle[1], places(y))}"
+
+
+def _beside(axes: Axes, results: Results, objective: str, name: str, metrics: tuple[str, str]) -> None:
+    for row, marker, label in BESIDE:
+        means: list[float] = []
+        for metric in metrics:
+            found = [v for one in results.every(objective) if (v := one.test(name, row, metric)) is not None]
+            if found:
+                means.append(math.fsum(found) / len(found))
+        if len(means) == len(metrics):
+            axes.plot(*means, marker=marker, color=INK, markersize=10, linestyle="none", label=label, zorder=5)
+    truth = [v for one in results.every(objective) if (v := one.test(name, "reference", metrics[1])) is not None]
+    if truth and not results.facts(objective)[metrics[1]].needs_reference:
+        level = math.fsum(truth) / len(truth)
+        low, high = axes.get_ylim()
+        if low - 0.4 * (high - low) <= level <= high + 0.4 * (high - low):
+            axes.axhline(level, color=TRUTH, linewidth=1.1, dashes=(1, 2), zorder=1, label="ground truth")

@@ -1,0 +1,191 @@
+"""Who runs what: jobs are claimed through Optuna's storage, a journal file on a shared disk or a database.
+
+The truth is in the files: a run is over when its outcome is there, and a run folder has one writer. The queue only
+keeps workers out of each other's way, and may be deleted while none is at work.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lossagent.errors import Failed, MissingPackage, Refused
+from lossagent.study.jobs import Job
+from lossagent.study.presence import Presence
+
+if TYPE_CHECKING:
+    import optuna
+
+JOURNAL = "journal.log"
+STALE = 180.0
+"""Seconds without a sign of life after which a worker on another machine is taken for dead."""
+BEATS = 6
+"""Signs of life within that time."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A job that this worker has.
+
+    Attributes:
+        job: which.
+        trial: its entry in the queue.
+        earlier: how often the job failed before.
+    """
+
+    job: Job
+    trial: optuna.Trial
+    earlier: int
+
+
+@dataclass
+class Queue:
+    """The jobs of a study, seen by one worker.
+
+    Attributes:
+        store: Optuna's study that holds an entry for each attempt at a job.
+        presence: this worker's, by which others know that it lives.
+        stale: seconds after which a silent worker on another machine is taken for dead.
+    """
+
+    store: optuna.Study
+    presence: Presence
+    stale: float = STALE
+    _heard: dict[int, tuple[object, float]] = field(default_factory=dict[int, tuple[object, float]])
+
+    def claim(self, jobs: tuple[Job, ...], done: Callable[[Job], bool]) -> Claim | None:
+        """Takes the first job that nobody has; ``None`` where there is none now.
+
+        Args:
+            jobs: those that may be begun, in order.
+            done: whether a job needs no more work; asked again after it was claimed.
+        """
+        entries = self._entries()
+        taken = {e.user_attrs["job"] for e in entries if e.state.name in ("WAITING", "RUNNING")}
+        free = next((job for job in jobs if job.key not in taken), None)
+        waiting = any(e.state.name == "WAITING" for e in entries)
+        if free is None and not waiting:
+            return None
+        if not waiting:
+            assert free is not None
+            self.store.enqueue_trial({}, user_attrs={"job": free.key})
+        return self._take(jobs, done)
+
+    def _take(self, jobs: tuple[Job, ...], done: Callable[[Job], bool]) -> Claim | None:
+        trial = self.store.ask()
+        key = trial.user_attrs.get("job")
+        trial.set_user_attr("worker", self.presence.name)
+        job = next((j for j in jobs if j.key == key), None)
+        entries = self._entries()
+        # Of two entries for one job the earlier one has it.
+        earlier = [e for e in entries if e.user_attrs.get("job") == key and e.number < trial.number]
+        if job is None or done(job) or any(e.state.name in ("WAITING", "RUNNING") for e in earlier):
+            self._end(trial.number)
+            return None
+        return Claim(job, trial, sum("reason" in e.user_attrs for e in earlier))
+
+    def finish(self, claim: Claim, seconds: float) -> None:
+        """The job is done."""
+        self.store.tell(claim.trial, seconds, skip_if_finished=True)
+
+    def give_back(self, claim: Claim) -> None:
+        """The job is not done, through no fault of its own."""
+        self._end(claim.trial.number)
+
+    def fail(self, claim: Claim, reason: str) -> None:
+        """The job failed; the reason counts against it."""
+        claim.trial.set_user_attr("reason", reason[:500])
+        self._end(claim.trial.number)
+
+    def beat(self, claim: Claim) -> None:
+        """A sign of life."""
+        claim.trial.set_user_attr("beat", time.time())
+
+    def bury(self) -> list[str]:
+        """Frees the jobs of workers that are dead; returns their keys."""
+        import optuna
+
+        freed: list[str] = []
+        for entry in self._entries():
+            if entry.state == optuna.trial.TrialState.RUNNING and self._dead(entry):
+                self._end(entry.number)
+                freed.append(str(entry.user_attrs.get("job")))
+        return freed
+
+    def failures(self, job: Job) -> list[str]:
+        """Reasons for which a job failed so far."""
+        return [
+            str(e.user_attrs["reason"])
+            for e in self._entries()
+            if e.user_attrs.get("job") == job.key and "reason" in e.user_attrs
+        ]
+
+    def _dead(self, entry: optuna.trial.FrozenTrial) -> bool:
+        worker = entry.user_attrs.get("worker")
+        if worker == self.presence.name:
+            return False
+        if isinstance(worker, str) and (alive := self.presence.alive(worker)) is not None:
+            return not alive
+        # On another machine: its clock may be another, so what counts is how long its sign has not changed here.
+        sign, since = entry.user_attrs.get("beat"), time.monotonic()
+        before = self._heard.get(entry.number)
+        if before is None or before[0] != sign:
+            self._heard[entry.number] = (sign, since)
+            return False
+        return since - before[1] > self.stale
+
+    def _entries(self) -> list[optuna.trial.FrozenTrial]:
+        return self.store.get_trials(deepcopy=False)
+
+    def _end(self, number: int) -> None:
+        import optuna
+
+        # Another worker may have buried it in the meantime.
+        self.store.tell(number, state=optuna.trial.TrialState.FAIL, skip_if_finished=True)
+
+
+def open_queue(study: Path, name: str, presence: Presence, storage: str | None = None, stale: float = STALE) -> Queue:
+    """The queue of a study.
+
+    Args:
+        study: its folder.
+        name: its name.
+        presence: of this worker.
+        storage: a database's URL, ``None`` for a journal file in the study's folder.
+        stale: seconds after which a silent worker on another machine is taken for dead.
+
+    Raises:
+        MissingPackage: Optuna is not installed.
+        Refused, Failed: the database cannot be opened, or the journal cannot be read.
+    """
+    if importlib.util.find_spec("optuna") is None:
+        raise MissingPackage("optuna", "search", "a study whose runs are shared between workers")
+    import optuna
+    from optuna.storages.journal import JournalFileBackend
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    journal = study / JOURNAL
+    try:
+        if storage is None:
+            place: str | optuna.storages.BaseStorage = optuna.storages.JournalStorage(JournalFileBackend(str(journal)))
+        else:
+            place = storage
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            store = optuna.create_study(storage=place, study_name=name, load_if_exists=True)
+    except ValueError as error:
+        if storage is not None:
+            raise Refused(f"--storage {storage}: {error}") from error
+        raise Failed(
+            f"{journal} cannot be read ({error}). It only says who runs what: stop all workers, delete it, start again."
+        ) from error
+    except Exception as error:  # whatever a database's driver raises
+        if type(error).__module__.split(".")[0] not in ("sqlalchemy", "optuna", "psycopg2", "pymysql"):
+            raise
+        raise Refused(f"--storage {storage} cannot be opened: {str(error).splitlines()[0]}") from error
+    return Queue(store, presence, stale)

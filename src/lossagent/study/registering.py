@@ -1,0 +1,159 @@
+"""The folder of a study: what was planned, and when, before its first run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from filelock import FileLock
+
+from lossagent.errors import Damaged, Refused
+from lossagent.records import Record
+from lossagent.runs import write_atomically
+from lossagent.study.plan import Study, parse, read_yaml
+from lossagent.study.settings import listed
+
+STUDY, REGISTERED = "study.yaml", "registered.json"
+GROWING = ("seeds", "arms", "tuned")
+"""Keys of a study that may get more; what is there stays."""
+
+
+class Addition(Record):
+    """A study file with more arms or seeds than the one before.
+
+    Attributes:
+        sha256: of the study file.
+        when: in UTC.
+        overrides: changes of the experiment on the command line.
+        added: what it has more.
+    """
+
+    sha256: str
+    when: str
+    overrides: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+
+
+class Registration(Record):
+    """The study file as it was before the first run.
+
+    Attributes:
+        sha256: of the study file.
+        when: in UTC.
+        overrides: changes of the experiment on the command line.
+        later: the files with more arms or seeds, in order.
+    """
+
+    sha256: str
+    when: str
+    overrides: tuple[str, ...] = ()
+    later: tuple[Addition, ...] = ()
+
+
+def register(file: Path, study: Study, folder: Path, overrides: Sequence[str] = ()) -> None:
+    """Writes down what is planned, once; later only arms and seeds may be added.
+
+    ``study.yaml`` in the folder is the whole study with its experiment inside, and stands by itself.
+
+    Raises:
+        Refused: the folder holds another study, or the file was changed otherwise; the key is named.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(str(folder / "registering.lease")):
+        sha = hashlib.sha256(file.read_bytes()).hexdigest()
+        when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        if (folder / STUDY).exists():
+            added = growth(parse(read_yaml(folder / STUDY, "study")), study, folder)
+            if not added:
+                return
+            more = Addition(sha256=sha, when=when, overrides=tuple(overrides), added=added)
+            entry = read_registration(folder)
+            entry = entry.model_copy(update={"later": (*entry.later, more)})
+        elif any(p.name != "registering.lease" for p in folder.iterdir()):
+            raise Refused(f"{folder} exists already and is no study folder. Choose another --out.")
+        else:
+            entry = Registration(sha256=sha, when=when, overrides=tuple(overrides))
+        write_atomically(folder / REGISTERED, entry.model_dump_json(indent=1))
+        write_atomically(folder / STUDY, yaml.safe_dump(plain(study), sort_keys=False))
+
+
+def read_registration(folder: Path) -> Registration:
+    """What a study folder says of its study files.
+
+    Raises:
+        Damaged: the file is not what was written.
+    """
+    file = folder / REGISTERED
+    try:
+        return Registration.model_validate_json(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Damaged(f"{file} is not what was written: {str(error).splitlines()[0]}") from error
+
+
+def plain(study: Study) -> dict[str, Any]:
+    """A study as it stands in a file."""
+    data = study.model_dump(mode="json", exclude_defaults=True)
+    data["arms"] = {name: {**arm.changes, **_seeds(arm.seeds)} for name, arm in study.arms.items()}
+    return data
+
+
+def _seeds(seeds: Any) -> dict[str, Any]:  # noqa: ANN401  (a list or a range)
+    return {} if seeds is None else {"seeds": list(listed(seeds))}
+
+
+def growth(old: Study, new: Study, folder: Path) -> tuple[str, ...]:
+    """Arms and seeds that a study has more than before.
+
+    Raises:
+        Refused: it was changed otherwise; the key is named.
+    """
+    before, now = json.loads(json.dumps(plain(old))), json.loads(json.dumps(plain(new)))
+    for data in (before, now):
+        for key in GROWING:
+            data.pop(key, None)
+    if different := changed(before, now):
+        raise Refused(
+            f"{folder} holds a study that was registered otherwise: {different}. Only arms and seeds may be added "
+            "to a study that has begun; for anything else choose another --out."
+        )
+    added: list[str] = []
+    for arm in old.names:
+        if arm not in new.names:
+            raise Refused(f"{folder} holds a study with an arm {arm!r}, which the file has no more; put it back.")
+        if missing := set(old.seeds_of(arm)) - set(new.seeds_of(arm)):
+            raise Refused(f"{folder}: arm {arm!r} was registered with seeds {sorted(missing)}; put them back.")
+        ours, theirs = _changes(new, arm), _changes(old, arm)
+        if ours != theirs:
+            where = changed(theirs, ours)
+            raise Refused(f"{folder}: arm {arm!r} was registered otherwise: {where}. Give the new one another name.")
+        if more := sorted(set(new.seeds_of(arm)) - set(old.seeds_of(arm))):
+            added.append(f"{arm}: seeds {', '.join(map(str, more))}")
+    added += [f"arm {arm}" for arm in new.names if arm not in old.names]
+    return tuple(added)
+
+
+def _changes(study: Study, arm: str) -> dict[str, Any]:
+    if arm in study.arms:
+        return json.loads(json.dumps(study.arms[arm].changes))
+    assert study.tuned is not None
+    return {"losses": json.loads(json.dumps(study.tuned.full[arm.split("@", 1)[1]]))}
+
+
+def changed(before: Mapping[str, Any], now: Mapping[str, Any], above: str = "") -> str | None:
+    """The first place at which two nested mappings differ, with both values; ``None`` where they are equal."""
+    for key in dict.fromkeys([*before, *now]):
+        place = f"{above}{key}"
+        if key not in before or key not in now:
+            return f"{place} is {'new' if key in now else 'gone'}"
+        old, new = before[key], now[key]
+        if old == new:
+            continue
+        if isinstance(old, dict) and isinstance(new, dict):
+            return changed(old, new, f"{place}.")  # pyright: ignore[reportUnknownArgumentType]
+        return f"{place} was {str(old)[:60]} and is {str(new)[:60]}"
+    return None

@@ -1,0 +1,121 @@
+"""The parts of a study file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from lossagent.experiment.base import NAME, Settings
+
+FIXED = "fixed"
+"""The arm that limits may be relative to."""
+FULL = f"{FIXED}@"
+"""Names of full runs under other fixed weights begin so."""
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+class SeedRange(Settings):
+    """Seeds in a row.
+
+    Attributes:
+        first: the first one.
+        count: how many.
+    """
+
+    first: Seed = 0
+    count: int = Field(ge=1)
+
+
+Seeds = tuple[Seed, ...] | SeedRange
+"""Seeds, listed or as a range."""
+
+
+def listed(seeds: Seeds) -> tuple[int, ...]:
+    """The seeds one by one, each once."""
+    if isinstance(seeds, SeedRange):
+        return tuple(range(seeds.first, seeds.first + seeds.count))
+    return tuple(dict.fromkeys(seeds))
+
+
+class Arm(Settings):
+    """One arm: what its experiment has that the others have not.
+
+    Attributes:
+        changes: of the experiment; in a file they stand beside ``seeds``.
+        seeds: its own, ``None`` for the study's.
+    """
+
+    changes: dict[str, Any] = Field(default={})
+    seeds: Seeds | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _flat(cls, data: Any) -> Any:  # noqa: ANN401  (raw YAML)
+        if isinstance(data, dict) and not (data.keys() <= {"changes", "seeds"}):
+            return {
+                "changes": {k: v for k, v in data.items() if k != "seeds"},  # pyright: ignore[reportUnknownVariableType]
+                "seeds": data.get("seeds"),  # pyright: ignore[reportUnknownMemberType]
+            }
+        return {} if data is None else data
+
+
+class Tuned(Settings):
+    """Full runs under other fixed weights; arms named ``fixed@NAME``.
+
+    Attributes:
+        full: name -> loss -> weight of the first stage and of every other; losses left out keep theirs.
+        seeds: their own, ``None`` for the study's.
+    """
+
+    full: Annotated[
+        dict[Annotated[str, Field(pattern=NAME)], dict[str, Annotated[float | int, Field(ge=0, allow_inf_nan=False)]]],
+        Field(min_length=1),
+    ]
+    seeds: Seeds | None = None
+
+
+class Limit(Settings):
+    """What has to hold for a claim.
+
+    Attributes:
+        metric: its name.
+        at_least, at_most: exactly one is given.
+        relative_to: what it is an offset to: S_0, or the fixed arm of that seed.
+        times: it is a factor of that score, not an offset.
+    """
+
+    metric: str
+    at_least: float | int | None = Field(default=None, allow_inf_nan=False)
+    at_most: float | int | None = Field(default=None, allow_inf_nan=False)
+    relative_to: Literal["absolute", "start", "fixed"] = "absolute"
+    times: bool = False
+
+    @model_validator(mode="after")
+    def _valid(self) -> Limit:
+        if (self.at_least is None) == (self.at_most is None):
+            raise ValueError(f"a limit needs exactly one of at_least and at_most; found {self.metric}")
+        if self.times and self.relative_to == "absolute":
+            raise ValueError("times: true multiplies another score; found relative_to: absolute")
+        return self
+
+
+class Primary(Settings):
+    """The one comparison that the conclusion rests on.
+
+    Attributes:
+        arm, against: two arms; ``against`` may be the best of the full runs.
+        metric: compared on the selected states.
+        set: the test set.
+        objective: of which objective, ``None`` where there is one.
+        test: the paired test over seeds.
+        guards: limits that must hold too.
+    """
+
+    arm: str
+    against: str
+    metric: str
+    set: str
+    objective: str | None = None
+    test: Literal["permutation", "t"] = "permutation"
+    guards: tuple[Limit, ...] = ()
