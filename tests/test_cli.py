@@ -22,6 +22,7 @@ from lossagent.runs import read_trajectory
 from tiny import experiment, pictures
 
 GROUPS = {"assets": ("list", "fetch", "verify"), "prepare": ("list", "check", "tile", "verify", "twins")}
+GROUPS["simulate"] = ("fit", "check", "compare")
 EVERY = [[name] for name in COMMANDS if name not in GROUPS]
 EVERY += [[group, name] for group, names in GROUPS.items() for name in names]
 

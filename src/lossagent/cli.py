@@ -37,6 +37,7 @@ COMMANDS = {
     "compare": "compare:compare",
     "report": "report:report",
     "replay": "replay:replay",
+    "simulate": "simulate:app",
     "export": "export:export",
     "prepare": "prepare:app",
     "assets": "assets:app",

@@ -36,7 +36,7 @@ from lossagent.trajectory import Trajectory
 from lossagent.weights import FLOOR, Bounds, Weights
 
 __all__ = [
-    "BOUNDS", "CASES", "GOAL", "GOALS", "IMAGES", "LOSSES", "NIQE", "TRAJECTORIES", "Case", "Recorder",
+    "BOUNDS", "CASES", "GOAL", "GOALS", "IMAGES", "INITIAL", "LOSSES", "NIQE", "TRAJECTORIES", "Case", "Recorder",
     "change_state", "check", "check_run", "grow", "line", "niqe", "seen", "state", "weights",
 ]  # fmt: skip
 

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
+import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import pytest
 
 from agents.kit import CASES, INITIAL, TRAJECTORIES, Case, check, check_run
-from lossagent.agents import LLM, Agent, Fixed, LLMOptions, Random, Rollback
+from lossagent.agents import LLM, Agent, Fixed, LLMOptions, Random, Recall, Rollback, View
 from lossagent.agents.balance import Balance
 from lossagent.agents.climb import Climb
+from lossagent.agents.hybrid import Hybrid, HybridOptions
 from lossagent.agents.lookahead import Lookahead
 from lossagent.agents.plans import Ramp, Steps, Table
 from lossagent.agents.schedule import Schedule
+from lossagent.agents.search import Search
+from lossagent.agents.sweep import Sweep
 from lossagent.chat.scripted import Scripted
 from lossagent.errors import ChatFailed
-from lossagent.records import Message
+from lossagent.records import Decision, Message
 from lossagent.weights import Weights
 
 
@@ -42,6 +48,18 @@ def broken(messages: Sequence[Message], seed: int) -> ChatFailed:
     return ChatFailed("the server is away")
 
 
+def torn(messages: Sequence[Message], seed: int) -> str:
+    """Log-probabilities of two options that depend on the question."""
+    del messages
+    return json.dumps({"A": -0.1 - seed % 7, "B": -0.1 - seed % 5})
+
+
+def lettered(messages: Sequence[Message], seed: int) -> str:
+    """One of the first two options, in a word."""
+    del messages
+    return "AB"[seed % 2]
+
+
 def llm(**options: object) -> Callable[[], Agent]:
     return lambda: LLM(Scripted(obedient), LLMOptions.model_validate(options))
 
@@ -56,6 +74,12 @@ AGENTS: dict[str, Callable[[], Agent]] = {
     "lookahead of three": lambda: Lookahead(width=3, step=8.0),
     "balance": Balance,
     "balance of rates": lambda: Balance(momentum=0.0, alpha=1.5),
+    "search": Search,
+    "search by CMA-ES from the best": lambda: Search("cmaes", "best"),
+    "search by TPE from the start": lambda: Search("tpe", "start", "score"),
+    "search at random": lambda: Search("random"),
+    "sweep": Sweep,
+    "sweep of longer trials": lambda: Sweep(count=2, trial=2),
     "moves": llm(answer="moves"),
     "json": llm(answer="json"),
     "pattern per image": llm(answer="pattern", query="per_image"),
@@ -63,19 +87,23 @@ AGENTS: dict[str, Callable[[], Agent]] = {
     "paper": lambda: LLM(Scripted(obedient), LLMOptions.paper()),
     "away": lambda: LLM(Scripted(broken)),
     "nonsense": lambda: LLM(Scripted(lambda messages, seed: "I would rather not."), LLMOptions(retries=1)),
+    "hybrid": lambda: Hybrid(Scripted(torn)),
+    "hybrid of moves": lambda: Hybrid(Scripted(lettered), HybridOptions(ask="choice", source="moves")),
+    "hybrid without log-probabilities": lambda: Hybrid(Scripted(lettered)),
+    "hybrid away": lambda: Hybrid(Scripted(broken), HybridOptions(retries=0)),
     "rollback with a tolerance": lambda: Rollback(Random(), {"niqe": 0.2}),
 }
 """One line for each kind of agent, and one for each option that changes what it does; all are guarded, too."""
 
 
-def linear(initial: Weights) -> Agent:
-    return Schedule(Ramp({name: 0.5 for name in initial.names if name not in initial.off}))
+def on(initial: Weights) -> list[str]:
+    return [name for name in initial.names if name not in initial.off]
 
 
 FITTED: dict[str, Callable[[Weights], Agent]] = {
-    "linear": linear,
-    "cosine": lambda initial: Schedule(Ramp({next(n for n in initial.names if n not in initial.off): 2.0}, "cosine")),
-    "step": lambda initial: Schedule(Steps({2: dict.fromkeys(initial.names[len(initial.off) :], 0.3)})),
+    "linear": lambda initial: Schedule(Ramp(dict.fromkeys(on(initial), 0.5))),
+    "cosine": lambda initial: Schedule(Ramp({on(initial)[0]: 2.0}, "cosine")),
+    "step": lambda initial: Schedule(Steps({2: dict.fromkeys(on(initial), 0.3), 3: {on(initial)[0]: 2.0}})),
     "table": lambda initial: Schedule(Table([initial.values(), dict.fromkeys(initial.names, 0.3)])),
     "balance with shares": lambda initial: Balance({initial.names[0]: 0.5} if len(initial.names) > 1 else {}),
 }
@@ -86,17 +114,73 @@ def made_for(agent: str, initial: Weights) -> Callable[[], Agent]:
     return AGENTS[agent] if agent in AGENTS else lambda: FITTED[agent](initial)
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@contextmanager
+def named(case: Case) -> Generator[None]:
+    """A failure tells in which case."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"in case: {case}")
+        raise
+
+
 @pytest.mark.parametrize("agent", [*AGENTS, *FITTED])
-def test_an_agent_keeps_the_contract(agent: str, case: Case) -> None:
-    check(made_for(agent, TRAJECTORIES[case.trajectory]().initial), case)
+def test_an_agent_keeps_the_contract(agent: str) -> None:
+    for case in CASES:
+        with named(case):
+            check(made_for(agent, TRAJECTORIES[case.trajectory]().initial), case)
 
 
 @pytest.mark.parametrize("agent", [*AGENTS, *FITTED])
 def test_a_guarded_agent_keeps_the_contract(agent: str) -> None:
     for case in CASES:
         make = made_for(agent, TRAJECTORIES[case.trajectory]().initial)
-        check(lambda make=make: Rollback(make()), case)
+        with named(case):
+            check(lambda make=make: Rollback(make()), case)
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """An agent that breaks one rule."""
+
+    rule: str
+    name: str = "wrong"
+    needs_restart: bool = False
+    needs_utility: bool = False
+    asked: list[int] = field(default_factory=list[int])
+
+    def decide(self, view: View, recall: Recall) -> Decision:
+        del recall
+        self.asked.append(view.seed)
+        weights, start, author = view.previous, view.head.id, self.name
+        match self.rule:
+            case "state":
+                weights = Weights.of({n: float(len(self.asked)) for n in weights.names})
+            case "chance":
+                weights = Weights.of({n: random.random() + 0.1 for n in weights.names})
+            case "names":
+                weights = Weights.of({"other": 1.0})
+            case "author":
+                author = "somebody"
+            case _:
+                start = next(iter(view.restorable))
+        return Decision(author=author, proposed=weights, weights=weights, restart_from=start)
+
+
+@pytest.mark.parametrize("rule", ["state", "chance", "names", "author", "restart"])
+def test_the_kit_notices_who_breaks_a_rule(rule: str) -> None:
+    noticed = 0
+    for case in CASES:
+        try:
+            check(lambda: Wrong(rule), case)
+        except AssertionError:
+            noticed += 1
+    assert noticed > len(CASES) / 2
+
+
+def test_the_kit_notices_a_stage_that_is_trained_twice() -> None:
+    with pytest.raises(AssertionError):
+        check(lambda: Wrong("restart", needs_restart=True), Case("back at the start"))
 
 
 @pytest.mark.parametrize("agent", [*AGENTS, *FITTED])

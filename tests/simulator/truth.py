@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
+import yaml
 
 from lossagent.feedback import Feedback, MetricFacts
 from lossagent.goal import Goal, Target
 from lossagent.records import Decision, Evidence, StageReport, State
 from lossagent.simulator.recorded import Recorded, Setting
-from lossagent.study.outcome import Outcome
+from lossagent.study.outcome import Outcome, write_outcome
 from lossagent.weights import Bounds, Weights
+from tiny import experiment
 
 RATE, DELAY, FIRST, SPREAD = 0.3, 0.2, -0.4, 0.05
 INITIAL = Weights.of({"l1": 1.0, "perceptual": 0.1, "gan": 0.01})
@@ -52,7 +55,8 @@ def constant(perceptual: float, gan: float) -> Policy:
 def wandering(rng: np.random.Generator, depth: int) -> Weights:
     if depth == 1:
         return INITIAL
-    return Weights.of({"l1": 1.0, "perceptual": 0.1 * math.exp(rng.uniform(-1.5, 1.5)), "gan": 0.01 * math.exp(rng.uniform(-1.5, 2.5))})  # fmt: skip
+    perceptual, gan = 0.1 * math.exp(rng.uniform(-1.5, 1.5)), 0.01 * math.exp(rng.uniform(-1.5, 2.5))
+    return Weights.of({"l1": 1.0, "perceptual": perceptual, "gan": gan})
 
 
 ARMS: dict[str, Policy] = {
@@ -144,6 +148,31 @@ def _rows(states: Sequence[State], best: int, noise: np.random.Generator) -> dic
         rows[row] = Feedback(scores={"niqe": {"t0": 5.5 + moved, "t1": 6.5 + moved}})
     rows["reference"] = Feedback(scores={"niqe": {"t0": 4.0, "t1": 5.0}})
     return rows
+
+
+def study_folder(root: Path, seeds: int = 5, stages: int = 8) -> Path:
+    """A study folder as `lossagent compare` leaves it, without pages and run folders."""
+    base = experiment(root, losses={n: {"kind": "mse", "weight": INITIAL[n]} for n in INITIAL.names})
+    base |= {"goal": GOAL.model_dump(mode="json"), "bounds": {}, "tolerance": {}}
+    plan = {
+        "name": "truth",
+        "base": base,
+        "seeds": {"first": 0, "count": seeds},
+        "objectives": {"niqe": {}},
+        "arms": {"fixed": {"agent": {"kind": "fixed"}}, "random": {"agent": {"kind": "random"}}},
+        "tuned": {
+            "full": {
+                "gan": {"gan": 0.05},
+                "perceptual": {"perceptual": 0.3},
+                "little": {"perceptual": 0.03, "gan": 0.03},
+            }
+        },
+    }
+    folder = root / "study"
+    for one in recorded(seeds, stages=stages).outcomes:
+        write_outcome(folder, one)
+    (folder / "study.yaml").write_text(yaml.safe_dump(plan, sort_keys=False), encoding="utf-8")
+    return folder
 
 
 def recorded(seeds: int = 5, arms: Sequence[str] = tuple(ARMS), stages: int = 8) -> Recorded:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import yaml
 
 from lossagent.feedback import Feedback, MetricFacts
 from lossagent.goal import Constraint, Goal, Target
 from lossagent.records import Decision, StageReport, State
-from lossagent.study.outcome import Cost, Outcome
+from lossagent.study.outcome import Cost, Outcome, write_outcome
 from lossagent.weights import Weights
 
 INITIAL = Weights.of({"l1": 1.0, "perceptual": 0.1, "gan": 0.01})
@@ -158,3 +162,73 @@ def outcome(
             completion_tokens=700 if llm else 0,
         ),
     )
+
+
+PRIMARY: dict[str, Any] = {
+    "arm": "respond",
+    "against": "tuned-fixed",
+    "metric": "niqe",
+    "set": "BSD100",
+    "guards": [
+        {"metric": "psnr_y", "at_least": -0.3, "relative_to": "fixed"},
+        {"metric": "lattice_peak", "at_most": 1.5, "relative_to": "start", "times": True},
+    ],
+}
+MANY = ("fixed", "tuned-fixed", "respond")
+
+
+def make_study(
+    folder: Path,
+    arms: Mapping[str, float] | None = None,
+    *,
+    few: int = 5,
+    many: int = 10,
+    tuned: Mapping[str, float] | None = None,
+    primary: Mapping[str, Any] | None = None,
+    missing: Sequence[tuple[str, int]] = (),
+    simulated: bool = False,
+    registered: bool = True,
+) -> Path:
+    """A study folder: its plan and outcomes, nothing trained.
+
+    Args:
+        folder: to be made.
+        arms: name -> gain in NIQE; ten of them by default.
+        few, many: seeds of most arms, and of those of the primary comparison.
+        tuned: name -> gain of the full runs under other fixed weights.
+        primary: the primary comparison.
+        missing: (arm, seed) without an outcome.
+        simulated: whether the folder says that it was simulated.
+        registered: whether it says when it was registered.
+    """
+    arms = ARMS if arms is None else arms
+    kinds = {"tuned-fixed": "sweep", "cma": "search", "tpe": "search"}
+    study: dict[str, Any] = {
+        "name": "classical-niqe",
+        "base": {"bounds": {"frozen": ["l1"]}},
+        "seeds": {"first": 0, "count": few},
+        "objectives": {"niqe": {}},
+        "arms": {
+            name: {"agent": {"kind": kinds.get(name, name)}, **({"seeds": {"count": many}} if name in MANY else {})}
+            for name in arms
+        },
+    }
+    gains = dict(arms)
+    if tuned:
+        study["tuned"] = {"full": {name: {"gan": 0.1} for name in tuned}, "seeds": {"count": many}}
+        gains |= {f"fixed@{name}": gain for name, gain in tuned.items()}
+    if primary:
+        study["primary"] = dict(primary)
+    folder.mkdir(parents=True)
+    (folder / "study.yaml").write_text(yaml.safe_dump(study, sort_keys=False), encoding="utf-8")
+    if registered:
+        entry = {"sha256": "0123456789abcdef" * 4, "when": "2026-11-02T08:15:00Z"}
+        (folder / "registered.json").write_text(json.dumps(entry), encoding="utf-8")
+    if simulated:
+        about = {"simulated": True, "fitted to": "3 recorded runs"}
+        (folder / "simulated.json").write_text(json.dumps(about), encoding="utf-8")
+    for arm, gain in gains.items():
+        for seed in range(many if arm in MANY or arm.startswith("fixed@") else few):
+            if (arm, seed) not in missing:
+                write_outcome(folder, outcome(arm, seed, gain))
+    return folder

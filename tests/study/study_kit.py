@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,10 @@ ARMS: dict[str, Any] = {"fixed": {"agent": {"kind": "fixed"}}, "random": {"agent
 
 def written(root: Path, base: dict[str, Any] | None = None, **changes: Any) -> Path:
     """Writes ``study.yaml`` and the experiment beside it; ``base`` changes top-level keys of the experiment."""
-    tiny = experiment(root, **(base or {}))
+    tiny = experiment(root)
+    tiny |= {"training": tiny["training"] | {"stages": 2, "iterations": 4, "warmup": 2, "partial_every": 3}} | (
+        base or {}
+    )
     (root / "base.yaml").write_text(yaml.safe_dump(tiny, sort_keys=False), encoding="utf-8")
     study = {"name": "tiny", "experiment": "base.yaml", "seeds": [0, 1], "arms": ARMS} | changes
     file = root / "study.yaml"
@@ -28,7 +32,8 @@ def written(root: Path, base: dict[str, Any] | None = None, **changes: Any) -> P
 
 def timeless(outcome: Outcome) -> dict[str, Any]:
     """An outcome without seconds."""
-    data = canonical(outcome)
+    data = json.loads(outcome.model_dump_json(exclude={"states"}))
+    data["states"] = [canonical(state) for state in outcome.states]
     data["cost"] = {key: value for key, value in data["cost"].items() if not key.endswith("seconds")}
     return data
 

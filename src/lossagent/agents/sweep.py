@@ -18,7 +18,7 @@ from lossagent.chat.base import ChatModel
 from lossagent.errors import Refused, UnknownName
 from lossagent.records import Decision, State
 from lossagent.trajectory import Trajectory
-from lossagent.weights import Weights
+from lossagent.weights import Bounds, Weights
 
 Setting = str | Mapping[str, float]
 """Weights as text of all losses (``l1:gan=1:0.1``), or a mapping of those that differ from the initial ones."""
@@ -78,7 +78,7 @@ class Sweep:
         view.goal.require_utility(f"agent {self.name!r}")
         settings = self._settings(view)
         self._require_stages(view, len(settings))
-        tried = [reached(view.trajectory, setting) for setting in settings]
+        tried = [reached(view.trajectory, setting, view.bounds) for setting in settings]
         for i, (setting, states) in enumerate(zip(settings, tried, strict=True)):
             if all(s.depth < self.trial for s in states):
                 start = _deepest(states, view)
@@ -112,9 +112,9 @@ class Sweep:
     def _settings(self, view: View) -> tuple[Weights, ...]:
         """The initial weights and the others, each once; the same at every decision of a run."""
         initial = view.trajectory.initial
-        others = [_weights(setting, initial) for setting in self.settings] if self.settings else self._drawn(view)
-        found: list[Weights] = []
-        for weights in (initial, *others):
+        others = self._drawn(view) if not self.settings else [_weights(setting, initial) for setting in self.settings]
+        found = [initial]
+        for weights in others:
             _require_reach(weights, view)
             if not any(_same(weights, known) for known in found):
                 found.append(weights)
@@ -132,14 +132,21 @@ class Sweep:
             logs = [math.log(low) + (k + generator.random()) / n * math.log(high / low) for k in strata]
             columns[name] = [min(max(math.exp(x), low), high) for x in logs]
         drawn = [{name: column[k] for name, column in columns.items()} for k in range(n)]
-        return [Weights(magnitudes={**initial.magnitudes, **moved}, off=initial.off) for moved in drawn]
+        made = (Weights(magnitudes={**initial.magnitudes, **moved}, off=initial.off) for moved in drawn)
+        return [view.bounds.project(weights, initial) for weights in made]
 
 
-def reached(trajectory: Trajectory, setting: Weights) -> tuple[State, ...]:
-    """S_0 and every scored state that was trained from it under these weights alone."""
+def reached(trajectory: Trajectory, setting: Weights, bounds: Bounds) -> tuple[State, ...]:
+    """S_0 and every scored state that was trained from it under these weights alone, or what the bounds make of them.
+
+    Bounds change none but the initial weights, which may lie outside and then walk into them.
+    """
     found = {0: trajectory.start}
-    for state in trajectory.scored[1:]:
-        if state.parent in found and state.weights is not None and _same(state.weights, setting):
+    for state in trajectory.scored:
+        if state.weights is None or state.parent not in found:
+            continue
+        allowed = bounds.project(setting, trajectory.weights_at(state.parent))
+        if _same(state.weights, setting) or _same(state.weights, allowed):
             found[state.id] = state
     return tuple(found.values())
 

@@ -21,7 +21,10 @@ AGENTS = {
     "climb": "climb:ClimbSettings",
     "balance": "balance:BalanceSettings",
     "lookahead": "lookahead:LookaheadSettings",
+    "search": "search.settings:SearchSettings",
+    "sweep": "sweep:SweepSettings",
     "llm": "llm.settings:LLMSettings",
+    "hybrid": "hybrid.settings:HybridSettings",
 }
 """Kind -> module of this package and its settings; adding an agent is one file and one line here."""
 

@@ -15,10 +15,11 @@ from lossagent.session import ScoreMemory
 from lossagent.study.carrying import MEMORY, Carrier
 from lossagent.study.failures import failures_among, forget_failures
 from lossagent.study.jobs import Job
-from lossagent.study.leading import Leader, cores
+from lossagent.study.leading import Leader, cores, threads
 from lossagent.study.plan import Study
 from lossagent.study.queue import STALE
 from lossagent.study.registering import register
+from lossagent.study.submitting import Resources, submit
 from lossagent.study.telling import failures_text
 from lossagent.study.working import join_in
 from lossagent.training.interrupts import Stop
@@ -43,6 +44,13 @@ def compare(
     stale: Annotated[
         float, typer.Option(min=1, help="Seconds of silence after which a worker elsewhere is taken for dead.")
     ] = STALE,
+    slurm: Annotated[
+        str | None, typer.Option(help="Submit the workers to this partition of Slurm (extra: cluster), and return.")
+    ] = None,
+    hours: Annotated[
+        float, typer.Option(min=0.1, help="With --slurm: time of a job, which is requeued after it.")
+    ] = 24,
+    gpus: Annotated[int, typer.Option(min=0, help="With --slurm: accelerators of a worker.")] = 0,
     leader: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Runs arms x objectives x seeds at the same budget, and writes a page that compares them.
@@ -68,13 +76,18 @@ def compare(
         forget_failures(folder, jobs)
     deadline = None if limit is None else time.monotonic() + 60 * limit
     go_on = f"Go on with: {shlex.join(['lossagent', *command])}"
+    words = [*command, "--join", "--stale", str(stale)] + ([] if limit is None else ["--limit", str(limit)])
+    if slurm is not None:
+        asked = Resources(slurm, hours, threads(plan), gpus)
+        for job in submit(words, folder, workers or 1, asked):
+            console.print(f"Submitted: job {job.job_id}")
+        console.print(f"When they are over: {shlex.join(['lossagent', *command])} --page")
+        return
     try:
         with Stop().listening():
             if join:
                 complete = join_in(carrier, jobs, storage, stale, console.print, deadline, leader)
             else:
-                words = [*command, "--join", "--stale", str(stale)]
-                words += [] if limit is None else ["--limit", str(limit)]
                 complete = Leader(carrier, jobs, words, workers or cores(plan), console.print).lead()
     except KeyboardInterrupt:
         raise Interrupted(f"stopped; what is finished is in {folder}. {go_on}") from None

@@ -7,69 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
 
-from lossagent.agents.settings import AgentOptions
-from lossagent.agents.table import AgentSettings
-from lossagent.chat import ChatModel
-from lossagent.chat.table import ChatSettings
-from lossagent.chat.table import create as create_chat
 from lossagent.errors import Refused
-from lossagent.experiment.complaints import complaints
-
-
-class _Agent(BaseModel):
-    """An experiment's section of that name, alone."""
-
-    agent: AgentSettings
-
-
-class _Chat(BaseModel):
-    """An experiment's section of that name, alone."""
-
-    chat: ChatSettings
-
-
-def agent_given(text: str) -> AgentOptions:
-    """``respond``, ``{kind: climb, step: 2}``, or a file with those settings (or an experiment's).
-
-    Raises:
-        Refused: no such file or kind, or settings that the kind does not have.
-    """
-    return agent_of(given(text, "agent"))
-
-
-def agent_of(data: object) -> AgentOptions:
-    """An agent's settings from plain data.
-
-    Raises:
-        Refused: every problem, with its key.
-    """
-    try:
-        return _Agent.model_validate({"agent": data}).agent
-    except ValidationError as error:
-        raise Refused("\n".join(complaints(error))) from None
-
-
-def chat_given(text: str) -> ChatModel:
-    """A language model, given as agents are: a kind, YAML in one line, or a file of settings.
-
-    Raises:
-        Refused: as :func:`agent_given`.
-    """
-    try:
-        settings = _Chat.model_validate({"chat": given(text, "chat")}).chat
-    except ValidationError as error:
-        raise Refused("\n".join(complaints(error))) from None
-    return create_chat(settings)
 
 
 def given(text: str, section: str) -> dict[str, Any]:
-    """The settings that a word of the command line means.
+    """``respond``, ``{kind: climb, step: 2}``, or a file with such settings.
 
     Args:
         text: a kind, YAML, or the name of a file.
-        section: taken from a file that has more, such as an experiment's.
+        section: ``"agent"`` or ``"chat"``; taken from a file that has more, such as an experiment's.
 
     Raises:
         Refused: neither.

@@ -13,8 +13,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from lossagent.agents.table import create
-from lossagent.commands.given import agent_given, chat_given
+from lossagent.commands.given import given
 from lossagent.errors import Refused
+from lossagent.experiment.sections import agent_section, chat_section
 from lossagent.replay import OnlyRecorded, Recording, Remade, counterfactual, read_recording, remake
 from lossagent.weights import Weights
 
@@ -50,9 +51,9 @@ def replay(
 
 
 def _other(recording: Recording, agent: str, chat: str | None) -> tuple[Remade, ...]:
-    model = chat_given(chat) if chat is not None else OnlyRecorded(recording.exchanges)
+    model = chat_section(given(chat, "chat")) if chat is not None else OnlyRecorded(recording.exchanges)
     try:
-        return counterfactual(recording, create(agent_given(agent), model))
+        return counterfactual(recording, create(agent_section(given(agent, "agent")), model))
     finally:
         model.close()
 

@@ -85,7 +85,10 @@ def read_recorded(paths: Sequence[Path], objective: str | None = None) -> Record
         if (path / RESULTS).is_dir():
             study = parse(read_yaml(path / "study.yaml", "study"))
             _refuse_simulated(path)
-            found = [o for o in read_outcomes(path) if objective in (None, o.objective)]
+            every = [o for o in read_outcomes(path) if objective in (None, o.objective)]
+            found = [o for o in every if Job(o.arm, o.objective, o.seed) in study.jobs]
+            if len(found) < len(every):
+                left_out.append(f"{len(every) - len(found)} runs in {path} that its study.yaml does not ask for.")
             outcomes += found
             if found:
                 experiments.append((_experiment(study, found[0]), study.know_fixed))

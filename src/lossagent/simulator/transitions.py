@@ -59,6 +59,7 @@ class Transitions:
         depth: (n,) of the state.
         window: (n,) the same number for stages trained on the same data: same seed, depth and replicate.
         run, arm, seed: (n,) the run, its arm and its seed; for a stage that several runs share, those of the first.
+        path: (n,) what the state was trained under, stage by stage; with the seed it names the state.
     """
 
     space: Space
@@ -73,6 +74,7 @@ class Transitions:
     run: NDArray[np.int64]
     arm: tuple[str, ...]
     seed: NDArray[np.int64]
+    path: tuple[Path, ...]
 
     def __len__(self) -> int:
         return len(self.depth)
@@ -91,6 +93,7 @@ def transitions_of(outcomes: Sequence[Outcome], bounds: Bounds, channels: Sequen
     every = tuple(dict.fromkeys(c for run in values for state in run.values() for c in state))
     columns = tuple(channels) or every
     rows: list[dict[str, object]] = []
+    paths: list[Path] = []
     windows: dict[tuple[int, int, int], int] = {}
     known: set[tuple[int, Path]] = set()
     for number, (outcome, run) in enumerate(zip(outcomes, values, strict=True)):
@@ -98,6 +101,7 @@ def transitions_of(outcomes: Sequence[Outcome], bounds: Bounds, channels: Sequen
             if (outcome.seed, path) in known:
                 continue
             known.add((outcome.seed, path))
+            paths.append(path)
             assert state.parent is not None
             assert state.decision is not None
             parent = outcome.states[state.parent]
@@ -139,6 +143,7 @@ def transitions_of(outcomes: Sequence[Outcome], bounds: Bounds, channels: Sequen
         run=numbers("run"),
         arm=tuple(str(row["arm"]) for row in rows),
         seed=numbers("seed"),
+        path=tuple(paths),
     )
 
 

@@ -13,6 +13,7 @@ from lossagent.errors import Damaged, Refused
 from lossagent.experiment import Experiment, load, located
 from lossagent.runs import is_run, read_trajectory, write_atomically
 from lossagent.session import FixedRun, Known, ScoreMemory, Session, Watch
+from lossagent.study.deriving import changed
 from lossagent.study.jobs import Job
 from lossagent.study.outcome import Outcome, place, read_outcome, write_outcome
 from lossagent.study.plan import Study
@@ -120,13 +121,8 @@ def refuse_other(run: Path, experiment: Experiment) -> None:
         there = load(run / "experiment.yaml").dump()
     except Refused as error:
         raise Damaged(f"{run} cannot be gone on with: {error}") from error
-    ours = located(experiment).dump()
-    if different := [key for key, value in ours.items() if there[key] != value]:
-        key = different[0]
-        raise Refused(
-            f"{run} holds a run with other settings: {key} is {str(there[key])[:80]} there and "
-            f"{str(ours[key])[:80]} here. Delete it, or choose another --out."
-        )
+    if different := changed(there, located(experiment).dump()):
+        raise Refused(f"{run} holds a run with other settings: {different}. Delete it, or choose another --out.")
 
 
 def tidied(run: Path) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from lossagent.build.scores import AGAINST_INPUT, AGAINST_START
 from lossagent.errors import Refused, UnknownName
 from lossagent.experiment import Experiment
+from lossagent.experiment.metrics import SHIFTED
 from lossagent.study.jobs import Job
 from lossagent.study.settings import FIXED, Primary
 
+ALWAYS = frozenset({"psnr_y", SHIFTED, "lattice"}) | AGAINST_INPUT | AGAINST_START
+"""Metrics that runs measure without being told, where they can."""
 BUDGET = "stages x iterations, warm-up, batch"
 
 
@@ -62,7 +66,7 @@ def _check_needed(job: Job, needed: Job | None, experiments: Mapping[Job, Experi
             f"arm {job.arm!r}: {ours.stages} stages of {ours.iterations} iterations cannot be set against the fixed "
             f"arm's {theirs.stages} of {theirs.iterations}, depth by depth; leave limits relative to it out."
         )
-    measured = {*experiments[needed].goal.metrics, *experiments[needed].guards}
+    measured = {*experiments[needed].goal.metrics, *experiments[needed].guards, *ALWAYS}
     for constraint in experiments[job].goal.constraints:
         if constraint.relative_to == FIXED and constraint.metric not in measured:
             raise Refused(
@@ -111,7 +115,7 @@ def check_primary(
 def _check_measured(primary: Primary, arm: str, experiment: Experiment) -> None:
     if primary.set not in experiment.data.test:
         raise UnknownName("test set of primary.set", primary.set, experiment.data.test)
-    scored = {*experiment.goal.metrics, *experiment.guards}
+    scored = {*experiment.goal.metrics, *experiment.guards, *ALWAYS}
     for metric in (primary.metric, *(guard.metric for guard in primary.guards)):
         if metric not in scored:
             raise UnknownName(f"metric of primary, for arm {arm!r} (its goal and guards)", metric, scored)

@@ -13,6 +13,7 @@ from lossagent.study.results import Results
 
 Verdict = Literal["better", "worse", "none"]
 LEVEL = 0.95
+PERCENT = "95 %"
 
 
 @dataclass(frozen=True)

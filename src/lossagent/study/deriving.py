@@ -14,26 +14,15 @@ from lossagent.study.settings import FIXED
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Nested data with changes merged in, key by key.
 
-    A mapping replaces another one whole where it is empty or names another ``kind``: an agent's options are no other
-    agent's. Lists and everything else are replaced.
+    A mapping that names its ``kind``, or is empty, replaces the old one whole: ``agent: {kind: random}`` means the
+    same whatever the agent was before. Lists and everything else are replaced.
     """
     result = dict(base)
     for key, value in changes.items():
         old = result.get(key)
-        if (
-            isinstance(value, Mapping)
-            and isinstance(old, Mapping)
-            and value
-            and value.get("kind") in (None, _kind(old))
-        ):
-            result[key] = merged(old, value)  # pyright: ignore[reportUnknownArgumentType]
-        else:
-            result[key] = value
+        into = isinstance(value, Mapping) and isinstance(old, Mapping) and value and "kind" not in value
+        result[key] = merged(old, value) if into else value  # pyright: ignore[reportUnknownArgumentType, reportArgumentType]
     return result
-
-
-def _kind(data: Mapping[Any, Any]) -> object:
-    return data.get("kind")
 
 
 def experiment_for(
@@ -83,3 +72,18 @@ def _unlimited(experiment: Experiment) -> Experiment:
     data["guards"] = list(dict.fromkeys([*data["guards"], *(c.metric for c in limits)]))
     data["goal"]["constraints"] = kept
     return parse(data)
+
+
+def changed(before: Mapping[str, Any], now: Mapping[str, Any], above: str = "") -> str | None:
+    """The first place at which two nested mappings differ, with both values; ``None`` where they are equal."""
+    for key in dict.fromkeys([*before, *now]):
+        place = f"{above}{key}"
+        if key not in before or key not in now:
+            return f"{place} is {'new' if key in now else 'gone'}"
+        old, new = before[key], now[key]
+        if old == new:
+            continue
+        if isinstance(old, dict) and isinstance(new, dict):
+            return changed(old, new, f"{place}.")  # pyright: ignore[reportUnknownArgumentType]
+        return f"{place} was {str(old)[:60]} and is {str(new)[:60]}"
+    return None

@@ -10,26 +10,18 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from lossagent.errors import Damaged, Refused
+from lossagent.study.carrying import RUNS
+from lossagent.study.failures import read_failure
+from lossagent.study.jobs import Job
 from lossagent.study.outcome import Outcome, read_outcomes
 from lossagent.study.plan import Study, parse, read_yaml
+from lossagent.study.registering import REGISTERED, STUDY, Registration, read_registration
 from lossagent.study.results import BySeed, Results
 from lossagent.study.tuned import with_tuned
 from lossagent.weights import Bounds
 
-FILE, REGISTERED, SIMULATED = "study.yaml", "registered.json", "simulated.json"
-
-
-@dataclass(frozen=True)
-class Registration:
-    """That a study was written down before its runs.
-
-    Attributes:
-        sha256: of the study file.
-        when: date and time, as recorded.
-    """
-
-    sha256: str
-    when: str
+SIMULATED = "simulated.json"
+"""A study folder with this file was made by a response model, not by training."""
 
 
 @dataclass(frozen=True)
@@ -57,23 +49,22 @@ class Folder:
 
 def is_study(folder: Path) -> bool:
     """Whether a folder is a study's."""
-    return (folder / FILE).is_file()
+    return (folder / STUDY).is_file()
 
 
-def read_folder(path: Path, failures: Mapping[str, str] | None = None) -> Folder:
+def read_folder(path: Path) -> Folder:
     """Reads a study folder.
 
     Args:
         path: with ``study.yaml`` and ``results``.
-        failures: key of a run -> why it failed, as far as the caller knows.
 
     Raises:
         Refused: no study folder, or a study file that cannot be read.
         Damaged: an outcome or record that is not what was written.
     """
     if not is_study(path):
-        raise Refused(f"{path} must be a study folder, with a {FILE}; found none. `lossagent compare` makes one.")
-    study = parse(read_yaml(path / FILE, "study"))
+        raise Refused(f"{path} must be a study folder, with a {STUDY}; found none. `lossagent compare` makes one.")
+    study = parse(read_yaml(path / STUDY, "study"))
     planned: dict[str, dict[str, tuple[int, ...]]] = {
         objective: {arm: study.seeds_of(arm) for arm in study.names} for objective in study.objectives
     }
@@ -84,11 +75,7 @@ def read_folder(path: Path, failures: Mapping[str, str] | None = None) -> Folder
             outcomes[one.objective][one.arm][one.seed] = one
         else:
             strangers.append(f"{one.objective}/{one.arm}/seed-{one.seed:04d}")
-    missing = [
-        (job.key, _why(path, job.key, failures or {}))
-        for job in study.jobs
-        if job.seed not in outcomes[job.objective][job.arm]
-    ]
+    missing = [(job.key, _why(path, job)) for job in study.jobs if job.seed not in outcomes[job.objective][job.arm]]
     simulated = _json(path / SIMULATED)
     results = Results(
         name=study.name,
@@ -100,17 +87,18 @@ def read_folder(path: Path, failures: Mapping[str, str] | None = None) -> Folder
         bounds=_bounds(study),
         simulated=simulated is not None,
     )
-    return Folder(path, study, with_tuned(results), _registration(path), tuple(missing), tuple(strangers), simulated)
+    registration = read_registration(path) if (path / REGISTERED).exists() else None
+    return Folder(path, study, with_tuned(results), registration, tuple(missing), tuple(strangers), simulated)
 
 
 def _sorted(outcomes: Mapping[str, Mapping[str, Mapping[int, Outcome]]]) -> dict[str, dict[str, BySeed]]:
     return {o: {a: dict(sorted(seeds.items())) for a, seeds in arms.items()} for o, arms in outcomes.items()}
 
 
-def _why(path: Path, key: str, failures: Mapping[str, str]) -> str:
-    if key in failures:
-        return f"failed: {failures[key]}"
-    return "begun, not finished" if (path / "runs" / key).is_dir() else "not begun"
+def _why(path: Path, job: Job) -> str:
+    if (reason := read_failure(path, job)) is not None:
+        return f"failed: {reason}"
+    return "begun, not finished" if (path / RUNS / job.key).is_dir() else "not begun"
 
 
 def _kind(changes: Mapping[str, object]) -> object:
@@ -124,16 +112,6 @@ def _bounds(study: Study) -> Bounds:
         return Bounds.model_validate((study.base or {}).get("bounds", {}))
     except ValidationError as error:
         raise Refused(f"bounds of study {study.name!r} cannot be read: {error}") from error
-
-
-def _registration(path: Path) -> Registration | None:
-    found = _json(path / REGISTERED)
-    if found is None:
-        return None
-    try:
-        return Registration(str(found["sha256"]), str(found["when"]))
-    except KeyError as error:
-        raise Damaged(f"{path / REGISTERED} must have sha256 and when; {error} is missing.") from error
 
 
 def _json(file: Path) -> dict[str, object] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ import yaml
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from lossagent import recipes
-from lossagent.errors import Refused, UnknownName
+from lossagent.errors import Refused
 from lossagent.experiment import Experiment, override
 from lossagent.experiment.base import NAME, Settings
 from lossagent.study.checking import check_experiments, check_primary
@@ -203,10 +204,9 @@ def _recipe(name: str) -> dict[str, Any]:
 def _sentence(error: Any) -> str:  # noqa: ANN401  (pydantic's typed dictionary)
     where = ".".join(str(part) for part in error["loc"]) or "study"
     if error["type"] == "extra_forbidden":
-        try:
-            raise UnknownName(f"key {where!r}", str(error["loc"][-1]), Study.model_fields)
-        except UnknownName as unknown:
-            return str(unknown)
+        near = difflib.get_close_matches(where, Study.model_fields, n=1)
+        known = f" Known: {', '.join(sorted(Study.model_fields))}." if len(error["loc"]) == 1 else ""
+        return f"{where}: unknown key." + (f" Did you mean {near[0]!r}?" if near else known)
     message = error["msg"].removeprefix("Value error, ")
     if "; found " in message:
         return f"{where}: {message}"

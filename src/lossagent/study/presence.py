@@ -42,7 +42,11 @@ class Presence:
         lock.release()
         return False
 
+    def drop(self) -> None:
+        """Gives the lock back and says nothing, as a process does that is killed."""
+        self._lock.release()
+
     def leave(self) -> None:
         """Gives the lock back."""
-        self._lock.release()
+        self.drop()
         (self.folder / f"{self.name}.lease").unlink(missing_ok=True)

@@ -63,11 +63,11 @@ class Queue:
 
         Args:
             jobs: those that may be begun, in order.
-            done: whether a job needs no more work; asked again after it was claimed.
+            done: whether a job needs no more work; asked before it is claimed, and after.
         """
         entries = self._entries()
-        taken = {e.user_attrs["job"] for e in entries if e.state.name in ("WAITING", "RUNNING")}
-        free = next((job for job in jobs if job.key not in taken), None)
+        taken = {e.user_attrs.get("job") for e in entries if e.state.name in ("WAITING", "RUNNING")}
+        free = next((job for job in jobs if job.key not in taken and not done(job)), None)
         waiting = any(e.state.name == "WAITING" for e in entries)
         if free is None and not waiting:
             return None
@@ -117,13 +117,13 @@ class Queue:
                 freed.append(str(entry.user_attrs.get("job")))
         return freed
 
-    def failures(self, job: Job) -> list[str]:
-        """Reasons for which a job failed so far."""
-        return [
-            str(e.user_attrs["reason"])
-            for e in self._entries()
-            if e.user_attrs.get("job") == job.key and "reason" in e.user_attrs
-        ]
+    def close(self) -> None:
+        """Ends the connection to a database."""
+        import optuna
+
+        place = self.store._storage  # pyright: ignore[reportPrivateUsage]  (Optuna has no public way)
+        if isinstance(place, optuna.storages.RDBStorage):
+            place.engine.dispose()
 
     def _dead(self, entry: optuna.trial.FrozenTrial) -> bool:
         worker = entry.user_attrs.get("worker")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from filelock import FileLock
 from lossagent.errors import Damaged, Refused
 from lossagent.records import Record
 from lossagent.runs import write_atomically
+from lossagent.study.deriving import changed
 from lossagent.study.plan import Study, parse, read_yaml
 from lossagent.study.settings import listed
 
@@ -142,18 +143,3 @@ def _changes(study: Study, arm: str) -> dict[str, Any]:
         return json.loads(json.dumps(study.arms[arm].changes))
     assert study.tuned is not None
     return {"losses": json.loads(json.dumps(study.tuned.full[arm.split("@", 1)[1]]))}
-
-
-def changed(before: Mapping[str, Any], now: Mapping[str, Any], above: str = "") -> str | None:
-    """The first place at which two nested mappings differ, with both values; ``None`` where they are equal."""
-    for key in dict.fromkeys([*before, *now]):
-        place = f"{above}{key}"
-        if key not in before or key not in now:
-            return f"{place} is {'new' if key in now else 'gone'}"
-        old, new = before[key], now[key]
-        if old == new:
-            continue
-        if isinstance(old, dict) and isinstance(new, dict):
-            return changed(old, new, f"{place}.")  # pyright: ignore[reportUnknownArgumentType]
-        return f"{place} was {str(old)[:60]} and is {str(new)[:60]}"
-    return None

@@ -59,7 +59,7 @@ class Hybrid:
     rollback around it.
 
     Args:
-        chat: the language model; for ``ask: pairs`` one that :class:`lossagent.chat.RanksOptions`.
+        chat: the language model; ``ask: pairs`` wants one that ranks options (:class:`lossagent.chat.RanksOptions`).
         options: candidates, questions, trust.
     """
 
@@ -155,7 +155,7 @@ class Hybrid:
         return replace(asked, preference=preference, account=account, thoughts=made.thoughts)
 
     def _best(self, found: Slate, said: Verdict) -> int:
-        trust = self.options.trust
+        trust = self.options.trust_llm
         if said.preference is None:
             return found.favourite
         if trust == "all":

@@ -24,7 +24,7 @@ class HybridOptions(BaseModel):
         ask: ``pairs``: two candidates at a time, in both orders, scored by the log-probability of the answer, for
             small models; ``choice``: one question that lists them all, answered in words, for large ones.
         trust_llm: standard deviations of its predicted gain by which the language model's preference can raise or
-            lower a candidate; ``"all"``: its preference alone decides. ``None`` is 1 for pairs, ``"all"`` for a choice.
+            lower a candidate; ``"all"``: its preference alone decides.
         thoughts: reasons. For a choice before or after the letter, in one answer; for pairs ``"last"`` asks one further
             short question after all others. ``None`` is ``"first"`` for a choice, ``"off"`` for pairs.
         history: the last k states in the prompts, or ``"all"``; the predictions digest all of them.
@@ -42,7 +42,7 @@ class HybridOptions(BaseModel):
     candidates: int = Field(default=4, ge=2, le=6)
     step: float = Field(default=2.0, gt=1, le=1000)
     ask: Literal["pairs", "choice"] = "pairs"
-    trust_llm: Literal["all"] | Annotated[float, Field(gt=0, le=100)] | None = None
+    trust_llm: Literal["all"] | Annotated[float, Field(gt=0, le=100)] = 1.0
     thoughts: Thoughts | None = None
     history: Literal["all"] | Annotated[int, Field(ge=1)] = 4
     evidence: EvidenceOptions = LOSSES_ONLY
@@ -62,13 +62,6 @@ class HybridOptions(BaseModel):
         if self.ask == "pairs" and self.thoughts == "first":
             raise ValueError("answers to pairs are single letters: thoughts must be last or off; found first")
         return self
-
-    @property
-    def trust(self) -> Literal["all"] | float:
-        """``trust_llm``, or what stands for it."""
-        if self.trust_llm is not None:
-            return self.trust_llm
-        return 1.0 if self.ask == "pairs" else "all"
 
     @property
     def reasons(self) -> Thoughts:

@@ -43,13 +43,9 @@ def shared(view: View, options: LLMOptions, form: Format, image: str | None, sho
     last = None if options.history == "all" else options.history
     described = form.describe(view.previous, view.bounds, example_for(view, options, image))
     history = (skeleton(view, pooled, last, short, named), evidence(view, pooled, options.evidence, named))
-    mine = own(view, shown(view, image), pooled, last, short, named)
-    parts = (
-        "\n".join(p for p in history if p),
-        needs(view, options, form, described.rules, image),
-        f"{mine}\nAnswer as rule 1 says. {described.own}".rstrip(),
-    )
-    return "\n\n".join(parts)
+    mine = (own(view, shown(view, image), pooled, last, short, named), described.own)
+    parts = (history, (needs(view, options, form, described.rules, image),), mine)
+    return "\n\n".join("\n".join(line for line in part if line) for part in parts)
 
 
 def system(view: View, options: LLMOptions, image: str | None) -> str:

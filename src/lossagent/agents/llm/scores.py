@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lossagent.agents.base import View
-from lossagent.agents.llm.text import score
+from lossagent.agents.llm.text import number, score
 from lossagent.feedback import POOLED, Direction
 from lossagent.records import State
 
@@ -62,6 +62,13 @@ class Shown:
         if len(self.metrics) == 1:
             return score(self.value(state, self.metrics[0]))
         return ", ".join(f"{m} {score(self.value(state, m))}{self._scope(m)}" for m in self.metrics)
+
+    def brief(self, state: State, decimals: Mapping[str, int]) -> str:
+        """As :meth:`values`, with so many decimals of each metric."""
+        told = {m: _rounded(self.value(state, m), decimals[m]) for m in self.metrics}
+        if len(self.metrics) == 1:
+            return told[self.metrics[0]]
+        return ", ".join(f"{m} {value}{self._scope(m)}" for m, value in told.items())
 
     def _scope(self, metric: str) -> str:
         """Said of a score of the whole set that stands beside an image's own."""
@@ -149,6 +156,16 @@ def point(view: View) -> str:
 def order(view: View, metric: str) -> Callable[[float], float]:
     """Sort key under which the best score comes first; the number itself where no direction is known."""
     return (lambda x: -x) if direction_of(view, metric) == "higher" else (lambda x: x)
+
+
+def decimals_of(view: View, metric: str) -> int:
+    """Decimals that tell a tenth of a metric's unit apart; four where the unit is not known."""
+    facts = view.metrics.get(metric)
+    return min(max(1 - math.floor(math.log10(facts.unit)), 0), 6) if facts is not None and facts.unit > 0 else 4
+
+
+def _rounded(value: float | None, decimals: int) -> str:
+    return "none" if value is None or not math.isfinite(value) else number(value, decimals)
 
 
 def _listed(parts: Sequence[str]) -> str:

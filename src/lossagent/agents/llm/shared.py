@@ -19,7 +19,7 @@ from lossagent.agents.llm.history import (
     printed,
     remarks,
 )
-from lossagent.agents.llm.scores import Shown
+from lossagent.agents.llm.scores import Shown, decimals_of
 from lossagent.agents.llm.text import weight_numbers
 from lossagent.records import State
 
@@ -46,6 +46,7 @@ def skeleton(view: View, pooled: Shown, last: int | None, short: bool, named: bo
     if states.undone:
         lines.append("Tried and undone (training went back to an earlier state):")
         lines += [_line(view, state) for state in states.undone]
+    lines.append("This question is about one image; what was said of it in each state stands below the rules.")
     return "\n".join(lines)
 
 
@@ -58,16 +59,17 @@ def own(view: View, shown: Shown, pooled: Shown, last: int | None, short: bool, 
     """
     states = _states(view, pooled, last, short, named)
     every = (*states.path, *states.undone)
-    lines = ["This question is about one image."]
+    lines: list[str] = []
     if shown.metrics:
-        values = "; ".join(f"S{s.id} {shown.values(s)}" for s in every)
-        lines.append(f"The {shown.noun} {shown.of} in each state: {values}.")
+        decimals = {m: decimals_of(view, m) for m in shown.metrics}
+        values = "; ".join(f"S{s.id} {shown.brief(s, decimals)}" for s in every)
+        lines.append(f"The {shown.noun} {shown.of}: {values}.")
     if short:
         lines += fitted(shown, view.trajectory.path(view.head.id))
-    for state in every:
-        quotes, rest = remarks(shown, state)
-        if quotes:
-            lines.append(f"S{state.id}: {'; '.join(quotes)}.{rest}")
+    said = {s.id: remarks(shown, s) for s in every}
+    lines += [f"S{i}: {'; '.join(quotes)}.{rest}" for i, (quotes, rest) in said.items() if quotes]
+    if not shown.metrics:
+        lines += [f"Nothing was said of S{i}." for i, (quotes, _) in said.items() if not quotes]
     return "\n".join([*lines, *caution(shown, every)])
 
 

@@ -20,7 +20,7 @@ from lossagent.errors import MissingPackage, Refused
 from lossagent.records import Decision, State
 from lossagent.weights import Weights
 
-Method = Literal["cmaes", "tpe", "gp", "random"]
+Method = Literal["gp", "tpe", "cmaes", "random"]
 Start = Literal["head", "best", "start"]
 PACKAGES: dict[Method, str] = {"cmaes": "cmaes", "tpe": "optuna", "gp": "optuna"}
 
@@ -42,7 +42,7 @@ class Search:
         sigma: standard deviation of its first generation, in natural log of a ratio, > 0.
     """
 
-    method: Method = "cmaes"
+    method: Method = "gp"
     restart_from: Start = "head"
     credit: Credit = "change"
     range: float = 16.0

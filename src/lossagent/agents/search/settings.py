@@ -17,7 +17,7 @@ class SearchSettings(AgentOptions):
     """A black-box optimiser.
 
     Attributes:
-        method: ``cmaes``, ``tpe``, ``gp`` or ``random``.
+        method: ``gp``, ``tpe``, ``cmaes`` or ``random``.
         restart_from: each stage starts from the ``head``, the ``best`` state so far or the ``start`` (S_0).
         credit: a stage is credited with the ``change`` against its parent or with the ``score`` of its state.
         range: largest factor between a weight and the initial one.
@@ -27,7 +27,7 @@ class SearchSettings(AgentOptions):
     """
 
     kind: Literal["search"] = "search"
-    method: Method = "cmaes"
+    method: Method = "gp"
     restart_from: Start = "head"
     credit: Credit = "change"
     range: float = Field(default=16.0, gt=1, allow_inf_nan=False)

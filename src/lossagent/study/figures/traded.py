@@ -15,6 +15,7 @@ from lossagent.report.palette import INK, MUTED, TRUTH, RunStyle
 from lossagent.study.figures.canvas import finished, house, sheet
 from lossagent.study.results import Results, places
 
+COLUMNS = 4
 BESIDE = (("start", "*", "untouched start"), ("correlated-noise control", "X", "start with noise"))
 
 
@@ -32,9 +33,11 @@ def traded_figure(
     guard = guard_of(known, results.targets(objective))
     if guard is None or guard == metric:
         return None
-    drawing = sheet(4.4, 8.4)
+    rows = math.ceil((len(results.arms(objective)) + 3) / COLUMNS)
+    height = 3.9 + 0.2 * rows
+    drawing = sheet(height, 6.4)
     axes = drawing.add_subplot()
-    drawing.subplots_adjust(left=0.095, right=0.72, bottom=0.115, top=0.97)
+    drawing.subplots_adjust(left=0.12, right=0.985, bottom=(0.75 + 0.2 * rows) / height, top=1 - 0.12 / height)
     house(axes)
     axes.grid(axis="x", color="#e6e8eb", linewidth=0.8)
     told: list[str] = []
@@ -51,9 +54,10 @@ def traded_figure(
     axes.set_ylabel(f"{y.name} ({y.direction} is better)", color=MUTED, fontsize=9)
     axes.xaxis.set_major_locator(MaxNLocator(7))
     axes.xaxis.set_major_formatter("{x:g}")
-    axes.legend(
-        loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, fontsize=9, labelcolor=INK, borderaxespad=0.2
-    )
+    drawing.legend(
+        loc="lower left", bbox_to_anchor=(0.03, 0.0), ncols=COLUMNS, frameon=False, fontsize=8.5, labelcolor=INK,
+        handletextpad=0.3, columnspacing=1.0, borderaxespad=0.2,
+    )  # fmt: skip
     title = f"{y.name} against {x.name} on {name}, selected states"
     alt = f"Small markers are seeds, large ones means. {'; '.join(told)}."
     key = f"traded-{objective}-{name}-{metric}"

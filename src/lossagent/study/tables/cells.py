@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from lossagent.feedback import MetricFacts
@@ -30,6 +30,7 @@ class Cell:
     Attributes:
         text: the number, as printed.
         note: smaller, below it: an interval, a range.
+        aside: smaller, beside it: a p.
         mark: what may be said of it.
         value: the number behind the text, for JSON.
     """
@@ -38,6 +39,7 @@ class Cell:
     note: str = ""
     mark: Mark = ""
     value: float | None = None
+    aside: str = ""
 
 
 EMPTY = Cell("")
@@ -88,12 +90,22 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """Tables that belong together, under one heading."""
+    """Tables that belong together.
+
+    Attributes:
+        key: names it in links.
+        short, title: in the menu, and above it.
+        tables: in order.
+        about: a sentence under the title.
+        notes: how all its tables are to be read.
+    """
 
     key: str
+    short: str
     title: str
-    about: str
-    tables: tuple[Table, ...] = field(default=())
+    tables: tuple[Table, ...]
+    about: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def arrow(facts: MetricFacts) -> str:
@@ -115,8 +127,14 @@ def score(values: Sequence[float], decimals: int, note: str = "") -> Cell:
     return Cell(text if spread is None else f"{text} ± {plain(spread, decimals)}", note, "", mean)
 
 
-def difference(one: Comparison | None, facts: MetricFacts | None) -> Cell:
-    """A paired difference with its interval, its p and what may be said of it."""
+def difference(one: Comparison | None, facts: MetricFacts | None, seeds: int | None = None) -> Cell:
+    """A paired difference with its interval, its p and what may be said of it.
+
+    Args:
+        one: the comparison, ``None`` where the two have no seed in common.
+        facts: of the metric.
+        seeds: how many the arm has; where fewer are compared the cell says so.
+    """
     if one is None:
         return MISSING
     decimals = places(facts, 1)
@@ -125,11 +143,14 @@ def difference(one: Comparison | None, facts: MetricFacts | None) -> Cell:
         interval = "no interval from one seed"
     elif one.interval.method != one.test.method:
         interval += " t"
+    if seeds is not None and len(one.seeds) < seeds:
+        interval += f", n = {len(one.seeds)}"
     return Cell(
         signed(one.test.mean, decimals),
-        f"{interval}, {p_words(one.corrected)}",
+        interval,
         one.verdict,
         one.test.mean,
+        p_words(one.corrected),
     )
 
 

@@ -92,9 +92,14 @@ def budget_table(results: Results, objective: str) -> Table:
         note = "several full runs" if arm == results.best_of_full else ""
         rows.append(Row(arm, cells, note, arm=arm))
     problems = unequal(results, objective)
-    notes = problems or ("Every arm had the same iterations and the same number of candidates.",)
+    notes = problems or (_alike(results, objective),)
     columns = (("iterations", ""), ("states", "S_0 included"), ("candidates", "for selection"))
     return Table(f"budget-{objective}", "Equal budget, equal choice", columns, tuple(rows), notes)
+
+
+def _alike(results: Results, objective: str) -> str:
+    but = f" but {results.best_of_full}" if results.best_of_full in results.arms(objective) else ""
+    return f"Every arm{but} had the same iterations and the same number of candidates."
 
 
 def _range(numbers: list[int]) -> Cell:

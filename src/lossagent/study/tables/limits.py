@@ -5,7 +5,7 @@ from __future__ import annotations
 from lossagent.feedback import Feedback
 from lossagent.goal import Constraint
 from lossagent.statistics import wilson
-from lossagent.study.comparisons import LEVEL
+from lossagent.study.comparisons import LEVEL, PERCENT
 from lossagent.study.outcome import Outcome
 from lossagent.study.results import Results, at_depth
 from lossagent.study.settings import FIXED, Limit
@@ -32,7 +32,7 @@ def limit_table(results: Results, objective: str) -> Table | None:
         ]
         rows.append(Row(arm, tuple(_share(several) for several in found), arm=arm))
     notes = (
-        f"Share of seeds in which the selected state keeps the limit, with Wilson's {LEVEL:.0%} interval. Runs chose "
+        f"Share of seeds in which the selected state keeps the limit, with Wilson's {PERCENT} interval. Runs chose "
         "their checkpoint by the limits on the selection set; test images show whether that holds elsewhere. A limit "
         "relative to fixed is taken at the same depth on the selection set, against the fixed arm's last state on test "
         "images.",

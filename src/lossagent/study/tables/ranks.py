@@ -11,7 +11,7 @@ from lossagent.feedback import Feedback
 from lossagent.goal import Goal
 from lossagent.report.numbers import plain
 from lossagent.statistics import bootstrap
-from lossagent.study.comparisons import LEVEL
+from lossagent.study.comparisons import LEVEL, PERCENT
 from lossagent.study.outcome import Outcome
 from lossagent.study.results import Results
 from lossagent.study.settings import FIXED
@@ -99,7 +99,7 @@ def rank_table(results: Results, objective: str) -> Table | None:
     return Table(
         f"ranks-{objective}",
         "Mean rank",
-        (("mean rank", "1 is best"), (f"{LEVEL:.0%} interval", "")),
+        (("mean rank", "1 is best"), (f"{PERCENT} interval", "")),
         tuple(rows),
         (note,),
     )

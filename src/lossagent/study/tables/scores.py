@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 
 from lossagent.feedback import MetricFacts
+from lossagent.report.numbers import plain, signed
 from lossagent.statistics import fewest
-from lossagent.study.comparisons import LEVEL, Comparison, on_test_set
+from lossagent.study.comparisons import LEVEL, PERCENT, Comparison, on_test_set
 from lossagent.study.results import Results, places
 from lossagent.study.settings import FIXED
-from lossagent.study.tables.cells import EMPTY, MISSING, Cell, Row, Table, arrow, difference, score, wanted
+from lossagent.study.tables.cells import EMPTY, Cell, Row, Table, arrow, difference, score, wanted
 
 BESIDE = (
     ("start", "untouched start", "S_0, before training"),
@@ -24,14 +25,14 @@ def score_table(results: Results, objective: str, name: str, metric: str) -> Tab
     facts = results.facts(objective)[metric]
     found = on_test_set(results, objective, name, metric)
     columns = [("seeds", ""), ("selected", "mean ± sd"), ("last", "mean ± sd")]
-    columns += [(f"− {reference}", "paired difference") for reference in found]
+    columns += [(f"vs {reference}", "paired difference") for reference in found]
     rows: list[Row] = []
     for row, label, note in BESIDE:
         if (cell := _beside(results, objective, name, row, facts)).value is not None:
             rows.append(Row(label, (EMPTY, cell, *[EMPTY] * (len(columns) - 2)), note, "beside"))
     rows += [_arm(results, objective, name, arm, facts, found) for arm in results.arms(objective)]
     title = f"{arrow(facts)} on {name}"
-    notes = (f"{facts.name}: {wanted(facts)}. {gaming(results, objective, name, facts)}".strip(), *_rules(found))
+    notes = (f"{facts.name}: {wanted(facts)}. {gaming(results, objective, name, facts)}".strip(),)
     return Table(f"scores-{objective}-{name}-{metric}", title, tuple(columns), tuple(rows), notes)
 
 
@@ -40,19 +41,25 @@ def _arm(results: Results, objective: str, name: str, arm: str, facts: MetricFac
     ends = [list(results.scores(objective, arm, name, row, facts.name).values()) for row in ("selected", "last")]
     cells = [Cell(str(len(ends[0])), value=float(len(ends[0]))), *(score(values, decimals) for values in ends)]
     for reference, comparisons in found.items():
-        cells.append(Cell("–") if arm == reference else difference(comparisons.get(arm), facts))
+        cells.append(Cell("–") if arm == reference else difference(comparisons.get(arm), facts, len(ends[0])))
     return Row(arm, tuple(cells), arm=arm)
 
 
-def _rules(found: Compared) -> tuple[str, ...]:
+def rules(results: Results, objective: str) -> tuple[str, ...]:
     """How the differences are to be read, as far as they occur."""
-    every = [one for comparisons in found.values() for one in comparisons.values()]
+    every = [
+        one
+        for name in results.sets(objective)
+        for metric in results.compared(objective)
+        for comparisons in on_test_set(results, objective, name, metric).values()
+        for one in comparisons.values()
+    ]
     if not every:
         return ()
     method = every[0].test.method
     test = "a sign-flip permutation test" if method == "permutation" else "Student's t test"
     rules = [
-        f"Differences are paired by seed; in brackets the {LEVEL:.0%} interval over seeds, p from {test}, corrected by "
+        f"Differences are paired by seed; in brackets the {PERCENT} interval over seeds, p from {test}, corrected by "
         "Holm over the arms of the column. ≈ no difference shown: the interval holds 0 or the corrected p is .05 or "
         "more. ✓ better, ✗ worse. The images are the same throughout: another set of images is not in the intervals."
     ]
@@ -125,8 +132,7 @@ def _against_fixed(results: Results, objective: str, name: str, arm: str, facts:
     changes = [value - fixed[seed] for seed, value in own.items() if seed in fixed]
     note = ""
     if changes:
-        text = f"{math.fsum(changes) / len(changes):+.{places(facts, 1)}f}".replace("-", "−")
-        note = f"{text} to fixed"
+        note = f"{signed(math.fsum(changes) / len(changes), places(facts, 1))} to fixed"
     return score(list(own.values()), places(facts), note)
 
 
@@ -138,9 +144,9 @@ def _beside(results: Results, objective: str, name: str, row: str, facts: Metric
         if (value := one.test(name, row, facts.name)) is not None and math.isfinite(value)
     ]
     if not found:
-        return MISSING
+        return Cell("–")
     mean = math.fsum(found) / len(found)
-    return Cell(f"{mean:.{places(facts)}f}".replace("-", "−"), value=mean)
+    return Cell(plain(mean, places(facts)), value=mean)
 
 
 def full_table(results: Results, objective: str) -> Table | None:
