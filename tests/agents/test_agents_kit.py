@@ -37,7 +37,9 @@ def obedient(messages: Sequence[Message], seed: int) -> str:
     assert example
     answer = json.loads(example[1])
     for i, (key, value) in enumerate(answer.items()):
-        if key != "thoughts":
+        if key == "choice":
+            answer[key] = "AB"[seed % 2]
+        elif key != "thoughts":
             moves = ["lower", "keep", "raise"]
             answer[key] = moves[(seed + i) % 3] if isinstance(value, str) else 0.01 + (seed % (7 + i)) / 10
     return json.dumps(answer)
@@ -84,6 +86,8 @@ AGENTS: dict[str, Callable[[], Agent]] = {
     "json": llm(answer="json"),
     "pattern per image": llm(answer="pattern", query="per_image"),
     "moves per image": llm(answer="moves", query="per_image", switch=True),
+    "choice": llm(answer="choice", evidence=True),
+    "choice per image": llm(answer="choice", query="per_image", share=True, switch=True),
     "paper": lambda: LLM(Scripted(obedient), LLMOptions.paper()),
     "away": lambda: LLM(Scripted(broken)),
     "nonsense": lambda: LLM(Scripted(lambda messages, seed: "I would rather not."), LLMOptions(retries=1)),
@@ -133,7 +137,7 @@ def test_an_agent_keeps_the_contract(agent: str) -> None:
 
 @pytest.mark.parametrize("agent", [*AGENTS, *FITTED])
 def test_a_guarded_agent_keeps_the_contract(agent: str) -> None:
-    for case in CASES:
+    for case in (case for case in CASES if case == Case(case.trajectory)):
         make = made_for(agent, TRAJECTORIES[case.trajectory]().initial)
         with named(case):
             check(lambda make=make: Rollback(make()), case)

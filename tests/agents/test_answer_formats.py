@@ -11,16 +11,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agents.gbnf import as_regex
 from agents.kit import weights
-from lossagent.agents.llm import Format, Moves, Numbers, Pattern
-from lossagent.agents.llm.formats import Example
+from lossagent.agents.llm import Choice, Format, Moves, Numbers, Option, Pattern
+from lossagent.agents.llm.formats import Example, Thoughts
 from lossagent.errors import Refused
 from lossagent.weights import Bounds, Weights
 
 NAMES = ("L1", "Perceptual", "GAN")
 PREVIOUS = weights(1.0, 0.1, 0.01, names=NAMES)
 FREE = Bounds.none()
-FORMS: dict[str, Format] = {"pattern": Pattern(), "json": Numbers(), "moves": Moves()}
+OPTIONS = (
+    Option(PREVIOUS, "keep all"),
+    Option(weights(1.0, 0.2, 0.01, names=NAMES), "raise Perceptual"),
+    Option(weights(1.0, 0.1, 0.005, names=NAMES), "lower GAN"),
+)
+FORMS: dict[str, Format] = {"pattern": Pattern(), "json": Numbers(), "moves": Moves(), "choice": Choice(OPTIONS)}
+ORDERS: tuple[Thoughts, ...] = ("first", "last", "off")
 
 
 def read(text: str, form: Format, previous: Weights = PREVIOUS, bounds: Bounds = FREE) -> dict[str, float]:
@@ -233,28 +240,11 @@ def test_on_and_off_go_by_majority_and_a_tie_leaves_it() -> None:
 # -- what engines are told ----------------------------------------------------------------------------------
 
 
-def as_regex(grammar: str) -> re.Pattern[str]:
-    """A GBNF grammar without recursion as a regular expression."""
-    rules = dict(line.split(" ::= ", 1) for line in grammar.split("\n"))
-
-    def translate(body: str) -> str:
-        parts: list[str] = []
-        for token in re.findall(r'"(?:\\.|[^"\\])*"|\[(?:\\.|[^\]\\])*\](?:\{[\d,]+\})?|[a-z]+|[()|]', body):
-            if token[0] == '"':
-                parts.append(re.escape(json.loads(token)))
-            elif token[0] == "[" or token in "()|":
-                parts.append(token)
-            else:
-                parts.append(f"(?:{translate(rules[token])})")
-        return "".join(parts)
-
-    return re.compile(translate(rules["root"]))
-
-
 ANSWERS = {
     "pattern": "Weights: L1:Perceptual:GAN=1.2500:0.3000:0.0100\nThoughts: more detail",
     "json": '{"thoughts": "more detail", "L1": 1.2500, "Perceptual": 0.3000, "GAN": 0.0100}',
     "moves": '{"thoughts": "more detail", "Perceptual": "raise", "GAN": "keep"}',
+    "choice": '{"thoughts": "more detail", "choice": "B"}',
 }
 
 
@@ -265,12 +255,13 @@ def test_the_grammar_admits_what_is_parsed_and_nothing_around_it(name: str) -> N
     regex = as_regex(answer.grammar)
     assert regex.fullmatch(ANSWERS[name])
     assert FORMS[name].parse(ANSWERS[name], PREVIOUS, FREE).thoughts == "more detail"
-    for other in ("", ANSWERS[name] + "\n", "x" + ANSWERS[name], ANSWERS[name].replace("GAN", "SSIM")):
+    other_name = ANSWERS[name].replace("GAN", "SSIM").replace('"B"', '"D"')
+    for other in ("", ANSWERS[name] + "\n", "x" + ANSWERS[name], other_name):
         assert not regex.fullmatch(other)
     assert not regex.fullmatch(ANSWERS[name].replace("more detail", "x" * 161))
 
 
-@pytest.mark.parametrize("name", ["json", "moves"])
+@pytest.mark.parametrize("name", ["json", "moves", "choice"])
 def test_the_schema_is_flat_closed_and_puts_short_thoughts_first(name: str) -> None:
     schema = FORMS[name].answer_format(PREVIOUS, Bounds(), 100).json_schema
     assert schema is not None
@@ -294,11 +285,76 @@ def test_odd_names_survive_grammar_and_schema() -> None:
 @pytest.mark.parametrize("name", FORMS)
 def test_the_example_in_the_prompt_is_a_valid_answer(name: str) -> None:
     form = FORMS[name]
-    text = str(form.describe(PREVIOUS, FREE, Example(PREVIOUS, random.Random(0))))
-    assert "or example" in text
-    shown = text[text.index("or example: ") + len("or example: ") :]
-    form.parse(shown, PREVIOUS, FREE)
+    told = form.describe(PREVIOUS, FREE, Example(PREVIOUS, random.Random(0)))
+    for text in (str(told), f"{told.rules} {told.own}"):
+        assert "or example" in text
+        shown = text[text.index("or example: ") + len("or example: ") :]
+        assert form.parse(shown, PREVIOUS, FREE).weights.names == NAMES
     assert "or example" not in str(form.describe(PREVIOUS, FREE, None))
+
+
+# -- where the reasons stand --------------------------------------------------------------------------------
+
+
+def ordered(name: str, thoughts: Thoughts) -> Format:
+    forms: dict[str, Format] = {
+        "pattern": Pattern(thoughts=thoughts),
+        "json": Numbers(thoughts=thoughts),
+        "moves": Moves(thoughts=thoughts),
+        "choice": Choice(OPTIONS, thoughts=thoughts),
+    }
+    return forms[name]
+
+
+def answered(name: str, thoughts: Thoughts) -> str:
+    """The answer of :data:`ANSWERS` in another order."""
+    if name == "pattern":
+        lines = ANSWERS[name].split("\n")
+        return "\n".join({"first": lines[::-1], "last": lines, "off": lines[:1]}[thoughts])
+    rest = json.loads(ANSWERS[name], parse_float=str)
+    reasons = {"thoughts": rest.pop("thoughts")}
+    found = {"first": {**reasons, **rest}, "last": {**rest, **reasons}, "off": rest}[thoughts]
+    return re.sub(r'"(\d+\.\d+)"', r"\1", json.dumps(found))
+
+
+@pytest.mark.parametrize("thoughts", ORDERS)
+@pytest.mark.parametrize("name", FORMS)
+def test_grammar_words_and_reading_follow_the_order_of_reasons(name: str, thoughts: Thoughts) -> None:
+    form, text = ordered(name, thoughts), answered(name, thoughts)
+    answer = form.answer_format(PREVIOUS, Bounds(), 100)
+    assert answer.grammar is not None
+    for other in ORDERS:
+        assert bool(as_regex(answer.grammar).fullmatch(answered(name, other))) == (other == thoughts)
+    parsed = form.parse(text, PREVIOUS, FREE)
+    assert parsed.weights == FORMS[name].parse(ANSWERS[name], PREVIOUS, FREE).weights
+    assert parsed.thoughts == ("" if thoughts == "off" else "more detail")
+    told = str(form.describe(PREVIOUS, FREE, Example(PREVIOUS, random.Random(0))))
+    places = [m.start() for m in re.finditer("thoughts", told, re.IGNORECASE)]
+    decided = told.index("Weights:" if name == "pattern" else '"choice"' if name == "choice" else '"Perceptual"')
+    assert (places != []) == (thoughts != "off")
+    if places:
+        assert (places[0] < decided) == (thoughts == "first")
+    if answer.json_schema is not None:
+        keys = answer.json_schema["required"]
+        assert ("thoughts" in keys) == (thoughts != "off")
+        if thoughts != "off":
+            assert keys.index("thoughts") == (0 if thoughts == "first" else len(keys) - 1)
+
+
+def test_with_reasons_first_the_weights_that_they_quote_do_not_count() -> None:
+    text = "Thoughts: Weights: L1:Perceptual:GAN=1:1:1 was bad\nWeights: L1:Perceptual:GAN=0.7:0.3:0.05"
+    assert read(text, Pattern(thoughts="first")) == pytest.approx(WANTED)
+    assert read("L1:Perceptual:GAN=1:1:1, then L1:Perceptual:GAN=0.7:0.3:0.05", Pattern(thoughts="first")) == (
+        pytest.approx(WANTED)
+    )
+
+
+def test_an_answer_with_its_reasons_elsewhere_is_read_all_the_same() -> None:
+    for thoughts in ORDERS:
+        for other in ORDERS:
+            for name in FORMS:
+                parsed = ordered(name, thoughts).parse(answered(name, other), PREVIOUS, FREE)
+                assert parsed.thoughts in ("", "more detail")
 
 
 # -- anything at all ----------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from agents.kit import GOAL, NIQE, TRAJECTORIES, change_state, grow, line, niqe, seen, weights
+from agents.kit import GOAL, IMAGES, NIQE, TRAJECTORIES, change_state, grow, line, niqe, seen, weights
 from lossagent.agents import LLM, LLMOptions, View
 from lossagent.agents.llm import EvidenceOptions
 from lossagent.chat.scripted import Scripted
@@ -17,6 +17,7 @@ from lossagent.records import Evidence, StageReport
 from lossagent.weights import Bounds
 
 PAPER = LLMOptions.paper()
+EVERYTHING = EvidenceOptions.model_validate(True)
 NAMES = ("L1", "Perceptual", "GAN")
 
 CASE = """\
@@ -119,7 +120,7 @@ def test_a_short_history_on_a_young_run_is_the_whole_one() -> None:
 
 
 def test_without_an_example_there_is_none() -> None:
-    for answer in ("pattern", "json", "moves"):
+    for answer in ("pattern", "json", "moves", "choice"):
         _, user = asked(case_study(), changed(PAPER, answer=answer, example=False))
         assert "or example" not in user
         assert "or example" in asked(case_study(), changed(PAPER, answer=answer))[1]
@@ -249,6 +250,9 @@ def test_the_summary_names_best_worst_latest_and_trend() -> None:
     assert "Step 600 weights" in user
     assert "Step 300 weights" not in user
     assert "Over the last 3 stages the score fell by 0.2 a stage." in user
+    assert re.search(
+        r"Fitted over the whole path, change a stage: mean score [-+]\d\.\d+ \+/- \d\.\d+ over 8 states", user
+    )
     assert len(user) < len(asked(seen(line(*values, *values, *values)), PAPER)[1])
 
 
@@ -265,12 +269,13 @@ def test_limits_are_said_where_numbers_are_asked_for() -> None:
 
 
 @pytest.mark.parametrize("name", TRAJECTORIES)
-@pytest.mark.parametrize("answer", ["pattern", "json", "moves"])
+@pytest.mark.parametrize("answer", ["pattern", "json", "moves", "choice"])
 def test_every_trajectory_can_be_told(name: str, answer: str) -> None:
-    for short in (False, True):
-        system, user = asked(seen(TRAJECTORIES[name]()), LLMOptions(answer=answer), short=short)
-        assert "  " not in system
-        assert user.endswith((".", "}"))
+    for options in (LLMOptions(answer=answer), LLMOptions(answer=answer, share=True, evidence=EVERYTHING)):
+        for short in (False, True):
+            system, user = asked(seen(TRAJECTORIES[name]()), options, "image3" if options.share else None, short=short)
+            assert "  " not in system
+            assert user.endswith((".", "}"))
 
 
 def test_the_direction_may_come_from_the_facts() -> None:
@@ -278,3 +283,83 @@ def test_the_direction_may_come_from_the_facts() -> None:
     view = seen(line(6.0, 5.0), goal=goal)
     assert NIQE.direction == "lower"
     assert "A LOWER score means better quality." in asked(view, PAPER)[0]
+
+
+# -- questions that share their beginning -------------------------------------------------------------------
+
+
+def common(prompts: list[str]) -> int:
+    """Length of the common beginning."""
+    return next((i for i, c in enumerate(zip(*prompts, strict=False)) if len(set(c)) > 1), min(map(len, prompts)))
+
+
+def per_image(options: LLMOptions, view: View, short: bool = False) -> list[str]:
+    found = [asked(view, options, image, short) for image in IMAGES]
+    assert len({system for system, _ in found}) == 1
+    return [user for _, user in found]
+
+
+@pytest.mark.parametrize("answer", ["pattern", "json", "moves", "choice"])
+@pytest.mark.parametrize("short", [False, True])
+def test_shared_questions_differ_in_the_images_own_lines_alone(answer: str, short: bool) -> None:
+    view = seen(line(*(6.0 - i / 10 for i in range(12))))
+    users = per_image(LLMOptions(answer=answer, query="per_image", share=True, evidence=EVERYTHING), view, short)
+    assert len(set(users)) == len(users)
+    assert [user.index("\n\nThe score of the image: ") for user in users] == [users[0].index("\n\nThe score of")] * 10
+    assert common(users) >= users[0].index("\n\nThe score of")
+    papers = per_image(LLMOptions(answer=answer, query="per_image", evidence=EVERYTHING), view, short)
+    assert common(papers) < 0.2 * len(papers[0])
+
+
+def test_the_images_own_scores_stand_in_the_order_of_the_states() -> None:
+    view = seen(TRAJECTORIES["branching"]())
+    told = per_image(LLMOptions(query="per_image", share=True), view)[2]
+    assert "its scores stand below the rules, in the order S0, S1, S3, S4, S2." in told
+    scores = [s.feedback.scores["niqe"]["image2"] for i in (0, 1, 3, 4, 2) if (s := view.trajectory.states[i]).feedback]
+    assert f"The score of the image: {', '.join(f'{v}' for v in scores)}.\n" in told
+    for line_ in ("S0: before training.", "S3, from S1: 1.0:0.05:0.02.", "S2, from S1: 1.0:0.2:0.02."):
+        assert f"\n{line_}\n" in told
+    assert told.index("Tried and undone") < told.index("S2, from S1") < told.index("Raw losses now")
+    assert told.index("Follow these rules") < told.index("The score of the image")
+
+
+def test_scores_are_as_fine_as_a_tenth_of_the_unit() -> None:
+    view = seen(line(6.04321, 5.98765))
+    assert "The score of the image: 2.5, 1.54, 1.49." in per_image(LLMOptions(share=True), view)[0]
+    fine = replace(view, metrics={"niqe": NIQE.model_copy(update={"unit": 0.002})})
+    assert "The score of the image: 2.5, 1.5432, 1.4877." in per_image(LLMOptions(share=True), fine)[0]
+
+
+def test_remarks_on_an_image_stand_in_its_own_lines() -> None:
+    trajectory = line(6.0, 5.0)
+    remarks = (Remark(author="anna", text="smeared", image="image3"), Remark(author="ben", text="too soft"))
+    trajectory = change_state(trajectory, 2, feedback=niqe(5.0).model_copy(update={"remarks": remarks}))
+    users = per_image(LLMOptions(query="per_image", share=True), seen(trajectory))
+    assert '\nS2: "anna" remarked: "smeared"; "ben" remarked on all images: "too soft".\n' in users[3]
+    assert '\nS2: "ben" remarked on all images: "too soft".\n' in users[4]
+    wish = replace(seen(trajectory, goal=Goal(wish="sharper")), metrics={})
+    told = per_image(LLMOptions(query="per_image", share=True), wish)[3]
+    assert "Nothing was said of S1." in told
+    assert "score" not in told
+
+
+def test_pooled_questions_and_the_papers_agent_keep_the_papers_order() -> None:
+    assert not PAPER.share
+    view = seen(line(6.0, 5.0))
+    assert asked(view, LLMOptions(share=True)) == asked(view, LLMOptions())
+    assert asked(case_study(), changed(PAPER, share=False), "sampled")[1] == f"{CASE}\n\n{NEEDS}"
+
+
+def test_a_shared_history_of_two_has_two_states() -> None:
+    told = per_image(LLMOptions(share=True, history=2), seen(line(6.0, 5.0, 4.0, 3.0)))[0]
+    assert "in the order S3, S4." in told
+    assert "S2, from S1" not in told
+
+
+def test_the_direction_is_hidden_in_shared_questions_too() -> None:
+    view = seen(line(6.0, 5.0, 5.5, 4.0))
+    for short in (False, True):
+        options = changed(LLMOptions(share=True), direction="all_off", evidence=True)
+        system, user = asked(view, options, "image3", short)
+        assert not WAY.search(system + user.replace('"lower"', ""))
+        assert not re.search(r"\b(best|worst|worse)\b", system + user)

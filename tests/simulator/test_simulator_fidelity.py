@@ -19,7 +19,7 @@ def line(found: Fidelity, held: str, score: str) -> dict[str, float]:
 
 @pytest.fixture(scope="module")
 def found() -> Fidelity:
-    return check(recorded(seeds=5, stages=8))
+    return check(recorded(seeds=4, stages=7))
 
 
 @pytest.mark.parametrize("held", ["arm", "seed"])
@@ -56,12 +56,12 @@ def shuffled(runs: Recorded) -> Recorded:
 
 
 def test_where_weights_say_nothing_the_check_says_so() -> None:
-    niqe = line(check(shuffled(recorded(seeds=6, stages=8))), "seed", "feedback/niqe")
+    niqe = line(check(shuffled(recorded(seeds=4, stages=7))), "seed", "feedback/niqe")
     assert niqe["beyond_drift"] < 0.15
 
 
 def test_what_cannot_be_held_out_is_said() -> None:
-    found = check(recorded(seeds=5, arms=("random",), stages=8))
+    found = check(recorded(seeds=4, arms=("random",), stages=7))
     assert {x.held for x in found.lines} == {"seed"}
     assert found.order is None
     assert found.notes == ("no arm can be held out: there is one, or too few runs are left without it.",)

@@ -74,7 +74,7 @@ def test_test_scores_follow_the_other_sets(model: Model) -> None:
     (readout,) = model.readouts.readouts
     assert readout.start == pytest.approx(6.0)
     assert 0.9 * readout.on_selection + readout.on_feedback == pytest.approx(0.8, abs=0.03)
-    assert readout.spread < 0.03
+    assert readout.spread < 0.05
     assert model.readouts.constant == {"BSD": {"reference": {"niqe": pytest.approx(4.5)}}}
 
 
@@ -112,7 +112,7 @@ def test_stages_that_runs_of_a_seed_share_count_once() -> None:
     assert len(data) == 8 + 7  # the first stage of both is under the initial weights
     assert data.space == Space("l1", ("perceptual", "gan"))
     assert list(data.depth[:3]) == [1, 2, 3]
-    assert data.previous[0] == pytest.approx(0.0, abs=1e-12, nan_ok=True)
+    assert data.previous[0, 0] == 0.0  # nothing led to S_0
     assert data.window[1] == data.window[8]  # same seed, same depth
 
 

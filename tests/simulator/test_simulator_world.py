@@ -45,13 +45,13 @@ def test_other_data_and_another_path_bring_other_luck(model: Model) -> None:
 def test_siblings_share_as_much_luck_as_recorded_ones(model: Model) -> None:
     twin = INITIAL.model_copy(update={"magnitudes": {**INITIAL.magnitudes, "gan": 0.01 * (1 + 1e-5)}})
     a, b = [], []
-    for seed in range(400):
+    for seed in range(200):
         world = World(model, seed)
         a.append(niqe(model, world.advance(world.start, INITIAL)))
         b.append(niqe(model, world.advance(world.start, twin)))  # an equal expectation, by another path
-    assert np.corrcoef(a, b)[0, 1] == pytest.approx(model.shared, abs=0.08)
+    assert np.corrcoef(a, b)[0, 1] == pytest.approx(model.shared, abs=0.1)
     column = [c.key for c in model.channels].index("feedback/niqe")
-    assert np.std(a) == pytest.approx(model.spreads[column], rel=0.12)
+    assert np.std(a) == pytest.approx(model.spreads[column], rel=0.15)
 
 
 def test_means_over_images_are_the_model_s(model: Model) -> None:

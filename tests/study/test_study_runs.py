@@ -17,7 +17,7 @@ from study_kit import ARMS, results, timeless, written
 
 import lossagent
 from command_line import command
-from lossagent.errors import Refused
+from lossagent.errors import Failed, Refused
 from lossagent.runs import is_run, read_events, read_trajectory
 from lossagent.session import Known, ScoreMemory, Session
 from lossagent.study.carrying import Carrier
@@ -46,6 +46,17 @@ main()
 """A worker that sends itself a signal at the N-th step of training."""
 
 
+CLUSTER = """
+import sys
+from pathlib import Path
+from lossagent.study.submitting import Resources, submit
+
+jobs = submit(sys.argv[1:], Path(sys.argv[4]), 2, Resources(None, hours=0.5), cluster="local")
+print([job.result() for job in jobs])
+"""
+"""Two workers as jobs of submitit on this machine."""
+
+
 def carrier(file: Path, folder: Path, memory: bool = True, tidy: bool = False) -> Carrier:
     study = Study.load(file)
     register(file, study, folder)
@@ -60,12 +71,14 @@ def alone(file: Path, folder: Path, tidy: bool = False) -> dict[str, dict[str, A
     return results(folder)
 
 
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(Path(lossagent.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+
+
 def begin(number: str, steps: int, *arguments: object) -> subprocess.Popen[bytes]:
     """A worker process that signals itself."""
     words = [sys.executable, "-c", WORKER.replace("{signal}", number), str(steps), *map(str, arguments)]
-    place = str(Path(lossagent.__file__).parents[1])
-    environment = {**os.environ, "PYTHONPATH": place, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(words, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 @pytest.fixture
@@ -198,17 +211,21 @@ def test_workers_that_are_killed_are_replaced_and_end_with_their_leader(
     assert alone(file, out) == single
 
 
+@pytest.mark.slow
 def test_workers_as_cluster_jobs(tmp_path: Path, single: dict[str, dict[str, Any]]) -> None:
     file, out = written(tmp_path, seeds=[0]), tmp_path / "out"
-    command = ["compare", str(file), "--out", str(out), "--join"]
-    jobs = submit(command, out, 1, Resources(None, hours=0.5), cluster="debug")
-    assert [job.result() for job in jobs] == [0]
+    carrier(file, out)
+    words = [sys.executable, "-c", CLUSTER, *map(str, ("compare", file, "--out", out, "--join"))]
+    ended = subprocess.run(words, env=environment(), capture_output=True, text=True, timeout=280, check=False)
+    assert ended.stdout.splitlines()[-1:] == ["[0, 0]"], ended.stderr
     assert results(out) == single
 
 
-def test_a_cluster_job_that_is_out_of_time_is_submitted_again() -> None:
-    work = Submitted(("compare",), "/somewhere")
+def test_a_cluster_job_is_a_worker_and_is_submitted_again_when_its_time_is_up(tmp_path: Path) -> None:
+    work = Submitted(("compare", "gone.yaml", "--join"), str(tmp_path))
     assert work.checkpoint().function == work
+    with pytest.raises(Failed, match="the worker ended with status 2"):
+        work()
 
 
 def test_no_slurm_no_submission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,6 +254,17 @@ def test_a_failed_run_is_tried_twice_and_the_study_goes_on(tmp_path: Path) -> No
     assert sorted(results(out)) == ["goal/fixed/0", "goal/random/0"]
     assert command("compare", file, "--out", out, "--join").out == "", "it is not tried again unless asked to"
     assert "tried once more" in command("compare", file, "--out", out, "--join", "--again").out
+
+
+def test_what_cannot_work_is_refused_before_there_is_a_folder(tmp_path: Path) -> None:
+    gone = {"agent": {"kind": "fixed"}, "data": {"train": str(tmp_path / "gone")}}
+    ended = command("compare", written(tmp_path, arms={**ARMS, "gone": gone}), "--out", tmp_path / "out")
+    assert ended.status == 2
+    assert "arm 'gone' of objective 'goal': data.train" in ended.err
+    asks = {"agent": {"kind": "llm"}}
+    ended = command("compare", written(tmp_path, arms={**ARMS, "asks": asks}), "--out", tmp_path / "out")
+    assert "arm 'asks' of objective 'goal': agent 'llm' asks a language model" in ended.err
+    assert not (tmp_path / "out").exists()
 
 
 def test_what_needs_a_failed_run_is_given_up(tmp_path: Path) -> None:
@@ -297,6 +325,7 @@ def test_a_finished_run_leaves_an_outcome_and_little_else(tmp_path: Path) -> Non
     run = tmp_path / "out" / "runs/goal/fixed/seed-0000"
     assert not (run / "checkpoints").exists()
     assert not list((run / "images").glob("state-*"))
+    assert not (run / "images/test/last").exists()
     assert list((run / "images/test/selected").glob("*.png"))
     written_file = place(tmp_path / "out", "goal", "fixed", 0)
     assert str(tmp_path) not in written_file.read_text(encoding="utf-8")
@@ -329,7 +358,7 @@ def test_a_run_folder_with_other_settings_is_not_gone_on_with(tmp_path: Path) ->
     job = one.study.jobs[0]
     other = Study.load(file, ("training.learning_rate=0.01",)).experiment_of(job)
     Session.start(other, one.run_folder(job)).run()
-    with pytest.raises(Refused, match="other settings: training.learning_rate was 0.01 and is 0.001"):
+    with pytest.raises(Refused, match=r"other settings: training\.learning_rate was 0\.01 and is 0\.001"):
         one.carry_out(job)
 
 

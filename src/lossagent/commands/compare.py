@@ -16,9 +16,11 @@ from lossagent.study.carrying import MEMORY, Carrier
 from lossagent.study.failures import failures_among, forget_failures
 from lossagent.study.jobs import Job
 from lossagent.study.leading import Leader, cores, threads
+from lossagent.study.outcome import RESULTS
 from lossagent.study.plan import Study
 from lossagent.study.queue import STALE
 from lossagent.study.registering import register
+from lossagent.study.rehearsing import rehearse
 from lossagent.study.submitting import Resources, submit
 from lossagent.study.telling import failures_text
 from lossagent.study.working import join_in
@@ -65,8 +67,10 @@ def compare(
     if page:
         _write_page(folder, console)
         return
-    register(study, plan, folder, overrides or [])
     jobs = chosen(plan, only or [])
+    if not join and not (folder / RESULTS).exists():
+        rehearse(plan, jobs)
+    register(study, plan, folder, overrides or [])
     carrier = Carrier(plan, folder, ScoreMemory(folder / MEMORY), tidy)
     options = ["--out", str(folder), *(["--storage", storage] if storage is not None else [])]
     options += [word for arm in only or [] for word in ("--only", arm)]
@@ -92,7 +96,8 @@ def compare(
     except KeyboardInterrupt:
         raise Interrupted(f"stopped; what is finished is in {folder}. {go_on}") from None
     if not complete:
-        raise Interrupted(f"the time is up; what is finished is in {folder}. {go_on}")
+        why = "the workers were stopped" if deadline is None else "the time is up"
+        raise Interrupted(f"{why}; what is finished is in {folder}. {go_on}")
     if leader is not None:
         return
     if not join:
@@ -121,6 +126,6 @@ def chosen(study: Study, only: list[str]) -> tuple[Job, ...]:
 def _write_page(folder: Path, console: Console) -> None:
     from lossagent.study.page import write_page
 
-    if not (folder / "results").is_dir():
+    if not (folder / RESULTS).is_dir():
         raise Refused(f"{folder} holds no finished run yet; there is nothing to show.")
     console.print(f"Page: {write_page(folder)}")

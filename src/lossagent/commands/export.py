@@ -14,8 +14,9 @@ from torch import nn
 from lossagent.build.networks import network_of_run
 from lossagent.errors import MissingPackage, Refused
 from lossagent.experiment import load
+from lossagent.replay.schedule import schedule_of
 from lossagent.restorers import export_restorer, known_to_spandrel, reopened
-from lossagent.runs import is_run
+from lossagent.runs import is_run, write_atomically
 
 SAME = 1e-5
 """Outputs that differ by no more are those of the same network."""
@@ -37,14 +38,28 @@ def export(
     kind: Annotated[
         Format | None, typer.Option("--format", help="Kind of file, where --out does not say it: safetensors.")
     ] = None,
+    schedule: Annotated[
+        Path | None,
+        typer.Option(help="Write the weights that led to the state instead, as an experiment that needs no agent."),
+    ] = None,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Print the table of --schedule as CSV; Markdown otherwise.")
+    ] = False,
 ) -> None:
     """Writes the restorer of a run as one file, and says which programs open it.
 
     Networks that spandrel knows (SwinIR, and those that came from it) open in spandrel and chaiNNer; where spandrel is
-    installed the file is opened again and compared.
+    installed the file is opened again and compared. With --schedule: the weights that the run has found.
 
     Example: lossagent export runs/niqe --out niqe.safetensors
     """
+    if schedule is not None:
+        if out is not None or kind is not None:
+            raise Refused("--schedule writes an experiment, not a restorer: leave out --out and --format.")
+        _write_schedule(run, state, schedule, csv)
+        return
+    if csv:
+        raise Refused("--csv is about the table of --schedule OUT.yaml; give that too.")
     target = _target(run, state, out, kind)
     network, application = network_of_run(run, state)
     settings = load(run / "experiment.yaml").restorer
@@ -61,6 +76,19 @@ def export(
     count = sum(parameter.numel() for parameter in network.parameters())
     typer.echo(f"{target}: {type(network).__name__} x{application.scale}, {count:,} parameters")
     typer.echo(_verdict(network, target))
+
+
+def _write_schedule(run: Path, state: str, target: Path, csv: bool) -> None:
+    """The table on the screen, the experiment in a file."""
+    if target.exists():
+        raise Refused(f"{target} exists already and is not written over. Remove it, or choose another --schedule.")
+    found = schedule_of(run, state)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(target, found.yaml())
+    typer.echo(found.csv() if csv else found.markdown())
+    for note in found.notes:
+        typer.echo(f"Note: {note}", err=True)
+    typer.echo(f"Experiment: {target}. Train it without an agent: lossagent run {target}", err=True)
 
 
 def _target(run: Path, state: str, out: Path | None, kind: Format | None) -> Path:

@@ -99,7 +99,7 @@ def _folds(recorded: Recorded, kind: Held) -> Iterator[_Fold]:
         rest = without(recorded, held)
         if len(rest.outcomes) >= FEWEST_RUNS and len(held) < len(names):
             try:
-                yield _Fold(held, fit(rest), fit(rest, weightless=True))
+                yield _Fold(held, fit(rest, scores=True), fit(rest, weightless=True, scores=True))
             except Refused:  # too few different stages are left
                 continue
 

@@ -26,12 +26,13 @@ RATE, DELAY = (0.0, 1.0), (-0.5, 0.9)
 """Limits of what a score returns by, and of the share of the last change that comes late; within them it is stable."""
 
 
-def fit(recorded: Recorded, weightless: bool = False) -> Model:
+def fit(recorded: Recorded, *, weightless: bool = False, scores: bool = False) -> Model:
     """The response model of recorded runs.
 
     Args:
         recorded: at least 3 runs and 12 different stages.
         weightless: leaves the weights out, for a model that knows drift and history alone.
+        scores: leaves losses and gradient evidence out.
 
     Raises:
         Refused: too few runs or stages, or no feedback scores.
@@ -51,6 +52,8 @@ def fit(recorded: Recorded, weightless: bool = False) -> Model:
     responses: list[Response] = []
     residuals: list[Array] = []
     for column, channel in enumerate(data.channels):
+        if scores and not channel.is_score:
+            continue
         fitted = _response(data, column, channel, scale, starts[:, column])
         if fitted is not None:
             responses.append(fitted[0])
@@ -61,8 +64,8 @@ def fit(recorded: Recorded, weightless: bool = False) -> Model:
         raise Refused("the runs have no feedback scores that every S_0 has: nothing to simulate.")
     table = np.array(residuals).T
     spread, correlation = spread_and_correlation(table)
-    scores = [i for i, r in enumerate(responses) if r.channel.is_score]
-    shared, pairs = shared_part(table[:, scores], spread[scores], data.window)
+    means = [i for i, r in enumerate(responses) if r.channel.is_score]
+    shared, pairs = shared_part(table[:, means], spread[means], data.window)
     return Model(
         setting=recorded.setting,
         anchor=data.space.anchor,

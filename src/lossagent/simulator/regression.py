@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from lossagent.simulator.transitions import Array
 
 FOLDS = 10
-PENALTIES = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 1000.0)
+PENALTIES = (0.3, 1.0, 3.0, 10.0, 100.0, 1000.0)
 """Tried for linear columns, in observations: so many stages without an effect are imagined."""
 RATIOS = (1.0, 10.0)
 """Tried penalties of quadratic columns over those of linear ones."""
@@ -62,13 +62,13 @@ def cross_validated(design: Design, target: Array, groups: NDArray[np.int64]) ->
         groups: (n,) the run of each row; folds are of whole runs.
     """
     folds = _folds(groups)
+    without = [_prepared(_rows(design, ~held), target[~held]) for held in folds]
     best: tuple[float, float, float, Array] | None = None
     for penalty in PENALTIES:
         for ratio in RATIOS:
             residuals = np.empty_like(target)
-            for held in folds:
-                fitted = ridge(_rows(design, ~held), target[~held], penalty, ratio)
-                residuals[held] = target[held] - design.columns[held] @ fitted
+            for held, sums in zip(folds, without, strict=True):
+                residuals[held] = target[held] - design.columns[held] @ _limited(sums, design, penalty, ratio)
             error = float(np.sum(residuals**2))
             if best is None or error < best[0]:
                 best = (error, penalty, ratio, residuals)
@@ -79,32 +79,56 @@ def cross_validated(design: Design, target: Array, groups: NDArray[np.int64]) ->
 
 def ridge(design: Design, target: Array, penalty: float, ratio: float) -> Array:
     """Coefficients (k,) under given penalties, held to their limits."""
-    coefficients = _solved(design, target, penalty, ratio, {})
+    return _limited(_prepared(design, target), design, penalty, ratio)
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """All that a ridge regression needs of its rows, on standardised columns (k - 1 of them, without the first)."""
+
+    gram: Array
+    moment: Array
+    centre: Array
+    spread: Array
+    mean: float
+
+
+def _prepared(design: Design, target: Array) -> _Sums:
+    columns = design.columns[:, 1:]
+    centre, spread = columns.mean(axis=0), columns.std(axis=0)
+    # A column that does not vary has no influence.
+    z = np.where(spread > 1e-12, (columns - centre) / np.where(spread > 1e-12, spread, 1.0), 0.0)
+    mean = float(target.mean())
+    return _Sums(z.T @ z, z.T @ (target - mean), centre, spread, mean)
+
+
+def _limited(sums: _Sums, design: Design, penalty: float, ratio: float) -> Array:
+    sizes = np.array([HISTORY_PENALTY, penalty, penalty * ratio])[design.group[1:]]
     held: dict[int, float] = {}
+    coefficients = _solved(sums, sizes, held)
     for column, (low, high) in design.limits.items():
         if not low <= coefficients[column] <= high:
             held[column] = float(np.clip(coefficients[column], low, high))
-            coefficients = _solved(design, target, penalty, ratio, held)
+            coefficients = _solved(sums, sizes, held)
     return coefficients
 
 
-def _solved(design: Design, target: Array, penalty: float, ratio: float, held: dict[int, float]) -> Array:
-    """Least squares with penalties on standardised columns; ``held`` coefficients are given."""
-    free = np.array([i for i in range(1, design.columns.shape[1]) if i not in held], dtype=np.int64)
-    result = np.zeros(design.columns.shape[1])
-    for column, value in held.items():
-        result[column] = value
-    rest = target - design.columns @ result
-    columns = design.columns[:, free]
-    centre, spread = columns.mean(axis=0), columns.std(axis=0)
-    moving = spread > 1e-12
-    free, centre, spread = free[moving], centre[moving], spread[moving]
-    z = (columns[:, moving] - centre) / spread
-    sizes = np.array([HISTORY_PENALTY, penalty, penalty * ratio])[design.group[free]]
-    slopes = np.linalg.solve(z.T @ z + np.diag(sizes), z.T @ (rest - rest.mean())) if len(free) else np.zeros(0)
-    result[free] = slopes / spread
-    result[0] = rest.mean() - float(centre @ result[free])
-    return result
+def _solved(sums: _Sums, sizes: Array, held: dict[int, float]) -> Array:
+    """Coefficients (k,) on the columns as they were; ``held`` ones are given."""
+    if not held:
+        return _unstandardised(sums, np.linalg.solve(sums.gram + np.diag(sizes), sums.moment))
+    b = np.zeros(len(sizes))
+    fixed = np.array(sorted(held), dtype=np.int64) - 1
+    b[fixed] = [held[i + 1] * sums.spread[i] for i in fixed]
+    free = np.setdiff1d(np.arange(len(sizes)), fixed)
+    rest = sums.moment[free] - sums.gram[np.ix_(free, fixed)] @ b[fixed]
+    b[free] = np.linalg.solve(sums.gram[np.ix_(free, free)] + np.diag(sizes[free]), rest)
+    return _unstandardised(sums, b)
+
+
+def _unstandardised(sums: _Sums, b: Array) -> Array:
+    slopes = np.where(sums.spread > 1e-12, b / np.where(sums.spread > 1e-12, sums.spread, 1.0), 0.0)
+    return np.concatenate([[sums.mean - float(sums.centre @ slopes)], slopes])
 
 
 def _rows(design: Design, kept: NDArray[np.bool_]) -> Design:

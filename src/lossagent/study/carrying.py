@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from filelock import FileLock
 
 from lossagent import evaluation
 from lossagent.errors import Damaged, Refused
@@ -70,28 +72,38 @@ class Carrier:
         return outcome
 
     def _run(self, job: Job, experiment: Experiment, run: Path) -> None:
-        fixed = self._fixed(job)
+        known = Known(None, self._fixed(job), self.memory)
         if is_run(run):
-            Session.resume(run, self.watch, Known(None, fixed, self.memory)).run()
+            Session.resume(run, self.watch, known).run()
             return
-        file = self.folder / OVERLAPS / f"{sets_key(experiment)}.json"
-        known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
-        overlaps = known["overlaps"] if known is not None else None
+        self._begun(job, experiment, run, known).run()
+
+    def _begun(self, job: Job, experiment: Experiment, run: Path, known: Known) -> Session:
+        """A new run; whether photographs stand in two of its sets is looked at once in a study.
+
+        Raises:
+            Refused: it cannot be, or its image sets have changed since another run.
+        """
         run.parent.mkdir(parents=True, exist_ok=True)
-        session = Session.start(experiment, run, self.watch, Known(overlaps, fixed, self.memory))
-        sets = session.parts.sets
-        found = {"overlaps": list(sets.overlaps), "images": _digest(sets.record())}
-        if known is None:
+        file = self.folder / OVERLAPS / f"{sets_key(experiment)}.json"
+        if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(file, json.dumps(found, indent=1))
-        elif known["images"] != found["images"]:
+            # Looking takes minutes: a second worker waits for the first one's.
+            with FileLock(str(file.with_suffix(".lease"))):
+                if not file.exists():
+                    session = Session.start(experiment, run, self.watch, known)
+                    write_atomically(file, json.dumps(found_in(session), indent=1))
+                    return session
+        before = json.loads(file.read_text(encoding="utf-8"))
+        session = Session.start(experiment, run, self.watch, replace(known, overlaps=before["overlaps"]))
+        if before["images"] != found_in(session)["images"]:
             session.folder.close()
             shutil.rmtree(run)
             raise Refused(
                 f"{job}: the images are not those that earlier runs of the study were made with (data). Bring the "
-                f"files back, or begin another study. If only the other runs matter no more: delete {file}."
+                f"files back, or begin another study. Where the earlier runs matter no more, delete {file}."
             )
-        session.run()
+        return session
 
     def _fixed(self, job: Job) -> FixedRun | None:
         """The fixed arm's scores, depth by depth, where the run has to know them."""
@@ -126,9 +138,9 @@ def refuse_other(run: Path, experiment: Experiment) -> None:
 
 
 def tidied(run: Path) -> None:
-    """Deletes what a finished run needs no more: checkpoints, and restored feedback images of every state."""
+    """Deletes what a finished run needs no more: checkpoints, and restored images of all but start and selected."""
     shutil.rmtree(run / "checkpoints", ignore_errors=True)
-    for folder in (run / "images").glob("state-*"):
+    for folder in (*(run / "images").glob("state-*"), *(run / "images").glob("*/last")):
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -140,5 +152,8 @@ def sets_key(experiment: Experiment) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def _digest(record: object) -> str:
-    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+def found_in(session: Session) -> dict[str, object]:
+    """What later runs on the same image sets need to know of them."""
+    sets = session.parts.sets
+    images = json.dumps(sets.record(), sort_keys=True)
+    return {"overlaps": list(sets.overlaps), "images": hashlib.sha256(images.encode()).hexdigest()}

@@ -47,11 +47,6 @@ class Folder:
     simulated: Mapping[str, object] | None = None
 
 
-def is_study(folder: Path) -> bool:
-    """Whether a folder is a study's."""
-    return (folder / STUDY).is_file()
-
-
 def read_folder(path: Path) -> Folder:
     """Reads a study folder.
 
@@ -62,7 +57,7 @@ def read_folder(path: Path) -> Folder:
         Refused: no study folder, or a study file that cannot be read.
         Damaged: an outcome or record that is not what was written.
     """
-    if not is_study(path):
+    if not (path / STUDY).is_file():
         raise Refused(f"{path} must be a study folder, with a {STUDY}; found none. `lossagent compare` makes one.")
     study = parse(read_yaml(path / STUDY, "study"))
     planned: dict[str, dict[str, tuple[int, ...]]] = {

@@ -61,7 +61,8 @@ def write_page(folder: Path) -> Path:
     """
     read = read_folder(folder)
     results = read.results
-    verdict = judge(results, results.primary) if results.primary is not None else None
+    added = [one for more in (read.registration.later if read.registration is not None else ()) for one in more.added]
+    verdict = judge(results, results.primary, added) if results.primary is not None else None
     chapters = tuple(_chapter(read, objective) for objective in results.objectives)
     place = folder / FIGURES
     place.mkdir(parents=True, exist_ok=True)

@@ -69,12 +69,17 @@ class Verdict:
     metric: MetricFacts | None = None
 
 
-def judge(results: Results, primary: Primary) -> Verdict:
+def judge(results: Results, primary: Primary, added: Sequence[str] = ()) -> Verdict:
     """The verdict of a study's primary comparison.
 
     A difference is claimed where the interval of the registered test leaves out 0 and its p is below .05, and where
     the arm that comes out ahead keeps every guard, in the mean over the compared seeds, and had no more candidates
     for selection than the other one. Before every planned seed is there, nothing is concluded.
+
+    Args:
+        results: of the study.
+        primary: what is compared.
+        added: what was added to the study after it was registered, ``ARM: seeds 5, 6``.
     """
     objective = primary.objective or next(iter(results.outcomes))
     runs = results.outcomes.get(objective, {})
@@ -99,7 +104,7 @@ def judge(results: Results, primary: Primary) -> Verdict:
     )
     kind, sentence = _concluded(primary, test, facts, guards, (seeds, planned, scored), _favoured(arm, other, seeds))
     return Verdict(
-        kind, sentence, setting, test, interval, seeds, planned, guards, _caveats(results, primary, test), facts
+        kind, sentence, setting, test, interval, seeds, planned, guards, _caveats(results, primary, test, added), facts
     )
 
 
@@ -174,12 +179,18 @@ def _favoured(arm: BySeed, other: BySeed, seeds: Sequence[int]) -> str:
     return "against" if any(theirs > ours for ours, theirs in counts) else ""
 
 
-def _caveats(results: Results, primary: Primary, test: Paired | None) -> tuple[str, ...]:
+def _caveats(results: Results, primary: Primary, test: Paired | None, added: Sequence[str]) -> tuple[str, ...]:
     found: list[str] = []
     if results.simulated:
         found.append("Simulated: a response model stood in for training. It says nothing of real images.")
     if results.best_of_full in (primary.arm, primary.against):
         found.append(f"{results.best_of_full} is the best of several full runs, at as many times the budget.")
+    found += [
+        f"Added after the registration: {one}. Who adds seeds after a look at the results finds differences more often "
+        "than the p says."
+        for one in added
+        if one.split(": seeds ")[0] in (primary.arm, primary.against) and ": seeds " in one
+    ]
     if test is not None and test.method == "permutation" and test.n < fewest(LEVEL):
         found.append(f"{test.n} seeds cannot reach p < .05 in a sign-flip test; {fewest(LEVEL)} or more can.")
     return tuple(found)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from lossagent.feedback import POOLED
 from lossagent.study.carrying import RUNS
 from lossagent.study.loading import Folder
 from lossagent.study.settings import FIXED
@@ -68,10 +69,10 @@ def _runs(read: Folder) -> str:
 def _images(read: Folder, objective: str) -> str:
     one = next(iter(read.results.every(objective)))
     counts = {
-        name: max((len(scores) for row in rows.values() for scores in row.scores.values()), default=0)
+        name: max((len(scores.keys() - {POOLED}) for row in rows.values() for scores in row.scores.values()), default=0)
         for name, rows in one.tests.items()
     }
-    return ", ".join(f"{name}: {count}" for name, count in counts.items()) or "none"
+    return ", ".join(f"{name}: {count or 'means alone'}" for name, count in counts.items()) or "none"
 
 
 def _metrics(read: Folder, objective: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
@@ -10,7 +11,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from lossagent.errors import Damaged, LossAgentError, RunBusy, Waiting
+from lossagent.errors import Damaged, LossAgentError, Refused, RunBusy, Waiting
 from lossagent.study.carrying import Carrier
 from lossagent.study.failures import read_failure, set_aside, write_failure
 from lossagent.study.jobs import Job
@@ -78,6 +79,7 @@ class Worker:
                 time.sleep(POLL)
             else:
                 self._carry_out(claim)
+                gc.collect()  # networks and images of a run refer to each other
         return True
 
     def _open(self) -> tuple[Job, ...]:
@@ -119,7 +121,8 @@ class Worker:
 
     def _failed(self, claim: Claim, error: Exception) -> None:
         reason = str(error) if isinstance(error, LossAgentError) else f"{type(error).__name__}: {error}"
-        if (claim.earlier + 1) % TRIES:
+        # What is refused was not begun, and would be again.
+        if (claim.earlier + 1) % TRIES and not isinstance(error, Refused):
             self.told.said(f"{claim.job} failed and is tried once more: {reason}")
             if isinstance(error, Damaged):
                 set_aside(self.carrier.run_folder(claim.job))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from lossagent.agents.base import Recall, View
@@ -134,9 +135,9 @@ class Hybrid:
         )
         worth = f"{point(view)} against keeping the weights"
 
-        def maker(options: LLMOptions, seen: View, image: str | None) -> Format:
-            order = permuted(seen, listed, image)
-            return Choice(order, options.thoughts_limit, options.thoughts or "first", worth)
+        def maker(options: LLMOptions, seen: View) -> Callable[[str | None], Format]:
+            reasons = options.thoughts or "first"
+            return lambda image: Choice(permuted(seen, listed, image), options.thoughts_limit, reasons, worth)
 
         made = LLM(self.chat, prompting, maker).decide(view, recall)
         usable = "fallback" not in made.adjusted_by

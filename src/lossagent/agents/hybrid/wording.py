@@ -6,10 +6,13 @@ import math
 
 from lossagent.agents.base import View
 from lossagent.agents.hybrid.slate import Candidate, Slate
+from lossagent.agents.llm.evidence import evidence
+from lossagent.agents.llm.history import full, summary
 from lossagent.agents.llm.options import LLMOptions
-from lossagent.agents.llm.prompts import historical, system
-from lossagent.agents.llm.scores import aims, point
+from lossagent.agents.llm.prompts import system
+from lossagent.agents.llm.scores import aims, point, shown
 from lossagent.agents.llm.text import number, score
+from lossagent.agents.llm.trends import trends
 from lossagent.chat.neutral import quote
 from lossagent.records import Message
 from lossagent.utility import limit_of
@@ -63,10 +66,13 @@ def opening(view: View, prompting: LLMOptions, short: bool) -> tuple[Message, st
         prompting: history and evidence.
         short: with the history summarised.
     """
-    limits = [_limit(view, i) for i in range(len(view.goal.constraints))]
+    sees = shown(view, None)
+    last = None if prompting.history == "all" else prompting.history
     parts = (
-        historical(view, prompting, None, short),
-        *limits,
+        summary(view, sees, True) if short else full(view, sees, last),
+        *evidence(view, prompting),
+        *(trends(sees, view.trajectory.path(view.head.id)) if prompting.evidence.trends else ()),
+        *(_limit(view, i) for i in range(len(view.goal.constraints))),
         f"Now two ways to set the weights for the next {view.stage_iterations} steps are compared.",
     )
     return Message(role="system", content=system(view, prompting, None)), "\n".join(p for p in parts if p)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from lossagent.agents.base import Recall, View
+from lossagent.agents.llm.evidence import evidence
 from lossagent.agents.llm.formats import LONGEST, Format
 from lossagent.agents.llm.forms import FORMS, Maker
 from lossagent.agents.llm.history import SUMMARISED
 from lossagent.agents.llm.options import LLMOptions
-from lossagent.agents.llm.prompts import example_for, messages
+from lossagent.agents.llm.prompts import Question, described, messages
 from lossagent.agents.llm.scores import images_of, shown
 from lossagent.agents.llm.text import echo, quoted
 from lossagent.agents.llm.tokens import count, room
@@ -20,26 +20,6 @@ from lossagent.chat.base import AnswerFormat, ChatModel
 from lossagent.errors import ChatFailed, Refused
 from lossagent.records import Decision, Exchange, Message
 from lossagent.weights import Weights
-
-
-@dataclass(frozen=True)
-class Question:
-    """One question of a decision.
-
-    Attributes:
-        view: what the agent sees.
-        image: the feedback image it is about, ``None`` when pooled.
-        form: form of its answer.
-    """
-
-    view: View
-    image: str | None
-    form: Format
-
-    @property
-    def subject(self) -> str:
-        """Beginning of the keys of its exchanges."""
-        return "pooled" if self.image is None else f"image:{self.image}"
 
 
 class LLM:
@@ -52,7 +32,7 @@ class LLM:
     Args:
         chat: the language model.
         options: how it is asked.
-        maker: makes the form of each question's answer; ``None`` takes the one that ``options.answer`` names.
+        maker: makes the forms of a decision's answers; ``None`` takes the one that ``options.answer`` names.
     """
 
     def __init__(self, chat: ChatModel, options: LLMOptions | None = None, maker: Maker | None = None) -> None:
@@ -78,7 +58,7 @@ class LLM:
     def decide(self, view: View, recall: Recall) -> Decision:
         """The mean of the usable answers; without one, the previous weights."""
         previous = view.previous
-        questions = [Question(view, image, self.form(view, image)) for image in self._subjects(view)]
+        questions = self._questions(view, self._subjects(view))
         form = questions[0].form
         if not form.answerable(previous, view.bounds):
             return Decision(
@@ -96,7 +76,8 @@ class LLM:
         weights = previous if not answers else answers[0]
         if len(answers) > 1:
             weights = form.average(answers, previous)
-        marks = ("summary",) if any(self._summarised(view, e) for e in exchanges) else ()
+        about = {question.image: question for question in questions}
+        marks = ("summary",) if any(self._summarised(about[e.image], e) for e in exchanges) else ()
         return Decision(
             author=self.name,
             proposed=weights,
@@ -111,7 +92,7 @@ class LLM:
 
     def form(self, view: View, image: str | None = None) -> Format:
         """The form of the answer to one question."""
-        return self.maker(self.options, view, image)
+        return self.maker(self.options, view)(image)
 
     def prompts(self, view: View, image: str | None = None, short: bool = False) -> tuple[Message, ...]:
         """The messages of the first try, as they are sent; nothing is asked.
@@ -121,7 +102,12 @@ class LLM:
             image: the feedback image of a per-image question, ``None`` for a pooled one.
             short: with the history summarised.
         """
-        return messages(view, self.options, self.form(view, image), image, short)
+        return messages(self._questions(view, (image,))[0], self.options, short)
+
+    def _questions(self, view: View, images: Sequence[str | None]) -> list[Question]:
+        """The questions of one decision; what they have in common is found once."""
+        form, lines = self.maker(self.options, view), evidence(view, self.options)
+        return [Question(view, image, form(image), lines) for image in images]
 
     def _subjects(self, view: View) -> tuple[str | None, ...]:
         """The images to ask about; one pooled question where there are none."""
@@ -164,7 +150,7 @@ class LLM:
         """The prompts and their tokens: with the whole history if it fits, else with its summary."""
         asked, tokens = (), 0
         for short in (False, True):
-            asked = messages(question.view, self.options, question.form, question.image, short)
+            asked = messages(question, self.options, short)
             tokens = count(self.chat, asked)
             if tokens <= self._room(question):
                 break
@@ -173,18 +159,17 @@ class LLM:
     def _room(self, question: Question) -> int:
         return room(self.chat, self.options.prompt_limit, self._answer_format(question).max_tokens)
 
-    def _summarised(self, view: View, exchange: Exchange) -> bool:
+    def _summarised(self, question: Question, exchange: Exchange) -> bool:
         """Read off the record, since another model may count other tokens in a replay."""
         if len(exchange.messages) < 2 or SUMMARISED not in exchange.messages[1].content:
             return False
-        return exchange.messages[:2] == self.prompts(view, exchange.image, short=True)
+        return exchange.messages[:2] == messages(question, self.options, short=True)
 
     def _correction(self, question: Question, last: Exchange | None) -> tuple[Message, ...]:
         """The unusable answer and what was wrong with it; nothing where no words came."""
         if last is None or not last.raw or not (said := echo(last.raw, 600)):
             return ()
-        view = question.view
-        form = question.form.describe(view.previous, view.bounds, example_for(view, self.options, last.image))
+        form = described(question, self.options)
         text = f"That answer could not be used: {quoted(last.problem or '', 400)} Please answer again. {form}"
         return Message(role="assistant", content=said), Message(role="user", content=text)
 

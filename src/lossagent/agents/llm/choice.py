@@ -66,7 +66,10 @@ class Choice:
         return self._object.answer_format("choice", {"choice": field}, max_tokens + _ROOM)
 
     def describe(self, previous: Weights, bounds: Bounds, example: Example | None) -> Described:
-        """The object; then the options, each with its letter, weights and what they change."""
+        """The object and the options, each with its letter, weights and what they change.
+
+        Letters are a question's own: apart from the rest, options are listed once and their letters again.
+        """
         del bounds
         rules = self._object.told(f"the key {key('choice')} with the letter of one of the options", "first ")
         rules += f" An option is a set of weights in the order {', '.join(previous.names)}."
@@ -75,11 +78,15 @@ class Choice:
                 f" A prediction is the change expected over the next stage, in {self.point}, more is better, "
                 "+/- its standard deviation; it is estimated from all stages so far."
             )
-        listed = (f"{letter}: {_told(option)}" for letter, option in zip(self.letters, self.options, strict=True))
-        own = "\n".join(("The options:", *listed))
-        if example is not None:
-            own += "\n" + self._object.example({"choice": key(example.draw.choice(self.letters))})
-        return Described(rules, own)
+        lettered = list(zip(self.letters, self.options, strict=True))
+        shown = self._object.example({"choice": key(example.draw.choice(self.letters))}) if example is not None else ""
+        listed = "\n".join(("The options:", *(f"{letter}: {o.words}: {_told(o)}" for letter, o in lettered)))
+        unlettered = "; ".join(sorted(f"{o.words}: {_told(o)}" for o in self.options))
+        return Described(
+            rules=f"{rules} The options: {unlettered}.",
+            own="\n".join(t for t in (f"{'; '.join(f'{letter}: {o.words}' for letter, o in lettered)}.", shown) if t),
+            whole="\n".join(t for t in (f"{rules} {listed}", shown) if t),
+        )
 
     def parse(self, text: str, previous: Weights, bounds: Bounds) -> Parsed:
         """The option whose letter stands in a text."""
@@ -110,7 +117,7 @@ class Choice:
 
 
 def _told(option: Option) -> str:
-    text = f"{weight_numbers(option.weights)} ({option.words})"
+    text = weight_numbers(option.weights)
     if option.prediction is None:
         return text
     return f"{text}, predicted {option.prediction.mean:+.2f} +/- {number(option.prediction.sd, 2)}"

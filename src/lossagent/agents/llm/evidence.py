@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 from lossagent.agents.base import View
 from lossagent.agents.llm.effects import helped, response
-from lossagent.agents.llm.options import EvidenceOptions
-from lossagent.agents.llm.scores import Shown, direction_of
+from lossagent.agents.llm.options import EvidenceOptions, LLMOptions
+from lossagent.agents.llm.scores import Shown, direction_of, shown
 from lossagent.agents.llm.text import number, quoted, score, weight_numbers
-from lossagent.agents.llm.trends import raw_losses, trends
+from lossagent.agents.llm.trends import raw_losses
 from lossagent.agents.lookouts import lookout_of
 from lossagent.alarm import alarm_of
 from lossagent.noise import paired_change
@@ -25,28 +25,24 @@ def losses(view: View, options: EvidenceOptions) -> str:
     return "The losses: " + "; ".join(facts) + "." if facts else ""
 
 
-def evidence(view: View, shown: Shown, options: EvidenceOptions, named: bool) -> str:
-    """Lines for the end of the historical prompt; empty where nothing is switched on or known.
+def evidence(view: View, options: LLMOptions) -> tuple[str, ...]:
+    """Lines for the end of the historical prompt, the same for every question of a decision.
 
-    Args:
-        view, shown: what the prompt is about.
-        options: which lines.
-        named: whether better and worse may be told, which gives the direction away.
+    What gives the direction away is left out where the direction is.
     """
-    lines = [
-        *(_raw(view) if options.raw else ()),
-        *(trends(shown, view.trajectory.path(view.head.id)) if options.trends else ()),
-        *(_shares(view) if options.shares else ()),
-        *(_noise(view, shown, named) if options.noise else ()),
-        *(response(view) if options.response and named else ()),
-        *(helped(view) if options.helped and named else ()),
-        *(_best(view) if options.best and named else ()),
-        *(_guards(view) if options.guards else ()),
-        *(_ceiling(view, shown) if options.ceiling else ()),
-        *(_alarm(view) if options.alarm and named else ()),
-        *(_health(view.head) if options.health else ()),
-    ]
-    return "\n".join(lines)
+    on, named, sees = options.evidence, options.direction != "all_off", shown(view, None)
+    return (
+        *(_raw(view) if on.raw else ()),
+        *(_shares(view) if on.shares else ()),
+        *(_noise(view, sees, named) if on.noise else ()),
+        *(response(view) if on.response and named else ()),
+        *(helped(view) if on.helped and named else ()),
+        *(_best(view) if on.best and named else ()),
+        *(_guards(view) if on.guards else ()),
+        *(_ceiling(view, sees) if on.ceiling else ()),
+        *(_alarm(view) if on.alarm and named else ()),
+        *(_health(view.head) if on.health else ()),
+    )
 
 
 def _plain(values: Mapping[str, float]) -> str:

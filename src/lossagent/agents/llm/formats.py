@@ -60,13 +60,15 @@ class Described:
     Attributes:
         rules: the same for every question of a decision.
         own: what differs from question to question: examples that are drawn, options in their order.
+        whole: both, where they are better told in other words than one after the other.
     """
 
     rules: str
     own: str = ""
+    whole: str = ""
 
     def __str__(self) -> str:
-        return f"{self.rules} {self.own}" if self.own else self.rules
+        return self.whole or (f"{self.rules} {self.own}" if self.own else self.rules)
 
 
 @runtime_checkable

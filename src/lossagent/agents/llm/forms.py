@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from lossagent.agents.base import View
-from lossagent.agents.llm.candidates import moves, permuted, with_predictions
+from lossagent.agents.llm.candidates import Option, moves, permuted, with_predictions
 from lossagent.agents.llm.choice import Choice
 from lossagent.agents.llm.formats import Format
 from lossagent.agents.llm.moves import Moves
@@ -14,36 +14,47 @@ from lossagent.agents.llm.options import LLMOptions
 from lossagent.agents.llm.pattern import Pattern
 from lossagent.agents.llm.scores import point
 
-Maker = Callable[[LLMOptions, View, str | None], Format]
-"""(options, view, feedback image or ``None``) -> the form of the answer to that question."""
+Maker = Callable[[LLMOptions, View], Callable[[str | None], Format]]
+"""(options, view) -> (feedback image or ``None``) -> the form of the answer to that question."""
 
 
-def pattern(options: LLMOptions, view: View, image: str | None) -> Format:
+def pattern(options: LLMOptions, view: View) -> Callable[[str | None], Format]:
     """The paper's line, the same for every question."""
-    del view, image
-    return Pattern(options.thoughts_limit, options.thoughts or "last")
+    del view
+    form = Pattern(options.thoughts_limit, options.thoughts or "last")
+    return lambda image: form
 
 
-def numbers(options: LLMOptions, view: View, image: str | None) -> Format:
+def numbers(options: LLMOptions, view: View) -> Callable[[str | None], Format]:
     """JSON numbers, the same for every question."""
-    del view, image
-    return Numbers(options.thoughts_limit, options.thoughts or "first")
+    del view
+    form = Numbers(options.thoughts_limit, options.thoughts or "first")
+    return lambda image: form
 
 
-def offered_moves(options: LLMOptions, view: View, image: str | None) -> Format:
+def offered_moves(options: LLMOptions, view: View) -> Callable[[str | None], Format]:
     """JSON moves, the same for every question."""
-    del view, image
-    return Moves(options.step, options.switch, options.thoughts_limit, options.thoughts or "first")
+    del view
+    form = Moves(options.step, options.switch, options.thoughts_limit, options.thoughts or "first")
+    return lambda image: form
 
 
-def choice(options: LLMOptions, view: View, image: str | None) -> Format:
-    """Moves as options, in an order of the question's own; with predictions where they are switched on and may be
-    told (they give the direction away)."""
+def choice(options: LLMOptions, view: View) -> Callable[[str | None], Format]:
+    """Moves as options; with predictions where they are switched on and may be told (they give the direction away)."""
     offered = Moves(options.step, options.switch).offered(view.previous, view.bounds)
     found = moves(view, offered, options.step)
     if options.evidence.response and options.direction != "all_off":
         found = with_predictions(view, found)
-    return Choice(permuted(view, found, image), options.thoughts_limit, options.thoughts or "first", point(view))
+    return choice_of(options, view, found)
+
+
+def choice_of(options: LLMOptions, view: View, found: Sequence[Option]) -> Callable[[str | None], Format]:
+    """Any options, in an order of each question's own."""
+
+    def form(image: str | None) -> Format:
+        return Choice(permuted(view, found, image), options.thoughts_limit, options.thoughts or "first", point(view))
+
+    return form
 
 
 FORMS: dict[str, Maker] = {"pattern": pattern, "json": numbers, "moves": offered_moves, "choice": choice}

@@ -2,49 +2,73 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from lossagent.agents.base import View
-from lossagent.agents.llm.evidence import evidence, losses
-from lossagent.agents.llm.formats import Example, Format
+from lossagent.agents.llm.evidence import losses
+from lossagent.agents.llm.formats import Described, Example, Format
 from lossagent.agents.llm.history import full, summary
 from lossagent.agents.llm.options import LLMOptions
-from lossagent.agents.llm.scores import aims, directions, shown
+from lossagent.agents.llm.scores import Shown, aims, directions, shown
 from lossagent.agents.llm.shared import own, skeleton
 from lossagent.agents.llm.text import number, quoted, score
+from lossagent.agents.llm.trends import trends
 from lossagent.goal import Constraint
 from lossagent.records import Message
 
 
-def messages(
-    view: View, options: LLMOptions, form: Format, image: str | None, short: bool = False
-) -> tuple[Message, ...]:
-    """The question: a system and a user message.
+@dataclass(frozen=True)
+class Question:
+    """One question of a decision.
+
+    Attributes:
+        view: what the agent sees.
+        image: the feedback image that it is about, ``None`` for means over all.
+        form: form of its answer.
+        evidence: the lines that the questions of a decision have in common.
+    """
+
+    view: View
+    image: str | None
+    form: Format
+    evidence: tuple[str, ...]
+
+    @property
+    def subject(self) -> str:
+        """Beginning of the keys of its exchanges."""
+        return "pooled" if self.image is None else f"image:{self.image}"
+
+
+def messages(asked: Question, options: LLMOptions, short: bool = False) -> tuple[Message, ...]:
+    """The system and the user message of a question.
 
     Args:
-        view, options, image: as for :func:`system`.
-        form: form of the answer.
+        asked: the question.
+        options: how it is asked.
         short: with the history summarised.
     """
-    user = shared if options.share and image is not None else paper
+    user = shared if options.share and asked.image is not None else paper
     return (
-        Message(role="system", content=system(view, options, image)),
-        Message(role="user", content=user(view, options, form, image, short)),
+        Message(role="system", content=system(asked.view, options, asked.image)),
+        Message(role="user", content=user(asked, options, short)),
     )
 
 
-def paper(view: View, options: LLMOptions, form: Format, image: str | None, short: bool) -> str:
+def paper(asked: Question, options: LLMOptions, short: bool) -> str:
     """The paper's order: the history with its scores, then the needs."""
-    described = form.describe(view.previous, view.bounds, example_for(view, options, image))
-    return f"{historical(view, options, image, short)}\n\n{needs(view, options, form, str(described), image)}"
+    return f"{historical(asked, options, short)}\n\n{needs(asked, options, str(described(asked, options)))}"
 
 
-def shared(view: View, options: LLMOptions, form: Format, image: str | None, short: bool) -> str:
+def shared(asked: Question, options: LLMOptions, short: bool) -> str:
     """What the questions about all images have in common, then the image's own lines."""
-    pooled, named = shown(view, None), options.direction != "all_off"
+    view, pooled, named = asked.view, shown(asked.view, None), options.direction != "all_off"
     last = None if options.history == "all" else options.history
-    described = form.describe(view.previous, view.bounds, example_for(view, options, image))
-    history = (skeleton(view, pooled, last, short, named), evidence(view, pooled, options.evidence, named))
-    mine = (own(view, shown(view, image), pooled, last, short, named), described.own)
-    parts = (history, (needs(view, options, form, described.rules, image),), mine)
+    form = described(asked, options)
+    parts = (
+        (skeleton(view, pooled, last, short, named), *asked.evidence, *_trends(view, pooled, options)),
+        (needs(asked, options, form.rules),),
+        (own(view, shown(view, asked.image), pooled, last, short, named), form.own),
+    )
     return "\n\n".join("\n".join(line for line in part if line) for part in parts)
 
 
@@ -77,28 +101,28 @@ def system(view: View, options: LLMOptions, image: str | None) -> str:
     return " ".join(p for p in parts if p)
 
 
-def historical(view: View, options: LLMOptions, image: str | None, short: bool = False) -> str:
+def historical(asked: Question, options: LLMOptions, short: bool = False) -> str:
     """Weights and scores from the beginning of training, and the evidence that is switched on.
 
     Args:
-        view, options, image: as for :func:`system`.
+        asked, options: as for :func:`messages`.
         short: the summary in place of the whole history.
     """
-    sees, named = shown(view, image), options.direction != "all_off"
+    view, sees, named = asked.view, shown(asked.view, asked.image), options.direction != "all_off"
     last = None if options.history == "all" else options.history
     told = summary(view, sees, named) if short else full(view, sees, last)
-    return "\n".join(p for p in (told, evidence(view, sees, options.evidence, named)) if p)
+    return "\n".join((told, *asked.evidence, *_trends(view, sees, options)))
 
 
-def needs(view: View, options: LLMOptions, form: Format, rule: str, image: str | None) -> str:
+def needs(asked: Question, options: LLMOptions, rule: str) -> str:
     """What is asked for now: the form of the answer, the goal again, and how free it is.
 
     Args:
-        view, options, image: as for :func:`system`.
-        form: form of the answer.
+        asked, options: as for :func:`messages`.
         rule: the form in words.
     """
-    clear, sees = options.direction != "all_off", shown(view, image)
+    view = asked.view
+    clear, sees = options.direction != "all_off", shown(view, asked.image)
     previous, bounds = view.previous, view.bounds
     goal = f"Your ultimate goal is to help the model {aims(view, clear)}"
     if len(sees.metrics) == 1 and view.goal.targets:
@@ -112,9 +136,9 @@ def needs(view: View, options: LLMOptions, form: Format, rule: str, image: str |
     rules += [_limit(view, c) for c in view.goal.constraints]
     if wish := _wish(view):
         rules.append(wish)
-    if bounds.trust is not None and form.free:
+    if bounds.trust is not None and asked.form.free:
         rules.append(f"Each weight may change by a factor of {number(bounds.trust, 4)} at most; more is cut off.")
-    if bounds.frozen and form.free:
+    if bounds.frozen and asked.form.free:
         rules.append(f"These weights stay as they are: {', '.join(n for n in previous.names if n in bounds.frozen)}.")
     opening = (
         "From all weights and feedback above, and from what you know about these losses, choose new loss weights for "
@@ -123,9 +147,15 @@ def needs(view: View, options: LLMOptions, form: Format, rule: str, image: str |
     return "\n".join([opening, *(f"{i}. {rule}" for i, rule in enumerate(rules, 1))])
 
 
-def example_for(view: View, options: LLMOptions, image: str | None) -> Example | None:
-    """The initial weights, as in the paper, and moves drawn for this question."""
-    return Example(view.trajectory.initial, view.rng(f"example/{image}")) if options.example else None
+def described(asked: Question, options: LLMOptions) -> Described:
+    """The form in words; the example has the initial weights, as in the paper, or moves drawn for this question."""
+    view = asked.view
+    example = Example(view.trajectory.initial, view.rng(f"example/{asked.image}")) if options.example else None
+    return asked.form.describe(view.previous, view.bounds, example)
+
+
+def _trends(view: View, sees: Shown, options: LLMOptions) -> list[str]:
+    return trends(sees, view.trajectory.path(view.head.id)) if options.evidence.trends else []
 
 
 def _wish(view: View) -> str:

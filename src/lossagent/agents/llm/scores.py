@@ -63,12 +63,13 @@ class Shown:
             return score(self.value(state, self.metrics[0]))
         return ", ".join(f"{m} {score(self.value(state, m))}{self._scope(m)}" for m in self.metrics)
 
-    def brief(self, state: State, decimals: Mapping[str, int]) -> str:
-        """As :meth:`values`, with so many decimals of each metric."""
-        told = {m: _rounded(self.value(state, m), decimals[m]) for m in self.metrics}
+    def listed(self, states: Sequence[State], decimals: Mapping[str, int]) -> str:
+        """The scores of states in their order, with so many decimals: ``5.53, 4.52``; by metric where there are
+        several: ``niqe 5.53, 4.52; psnr 27.1, 27.3``."""
+        told = {m: ", ".join(_rounded(self.value(s, m), decimals[m]) for s in states) for m in self.metrics}
         if len(self.metrics) == 1:
             return told[self.metrics[0]]
-        return ", ".join(f"{m} {value}{self._scope(m)}" for m, value in told.items())
+        return "; ".join(f"{m} {values}{self._scope(m)}" for m, values in told.items())
 
     def _scope(self, metric: str) -> str:
         """Said of a score of the whole set that stands beside an image's own."""
@@ -140,10 +141,10 @@ def aims(view: View, clear: bool) -> str:
     if len(shown(view, None).metrics) == 1:
         return f"reach a {targets[0].direction.upper()} score" if clear else "reach a better score"
     names = [f"a {t.direction.upper()} {t.metric}" if clear else f"a better {t.metric}" for t in targets]
-    text = f"reach {_listed(names)}"
+    text = f"reach {_joined(names)}"
     weights = [t.importance for t in targets]
     if len(set(weights)) > 1:
-        text += f" (importance {_listed([f'{t.metric} {t.importance:g}' for t in targets])})"
+        text += f" (importance {_joined([f'{t.metric} {t.importance:g}' for t in targets])})"
     return text
 
 
@@ -168,5 +169,5 @@ def _rounded(value: float | None, decimals: int) -> str:
     return "none" if value is None or not math.isfinite(value) else number(value, decimals)
 
 
-def _listed(parts: Sequence[str]) -> str:
+def _joined(parts: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

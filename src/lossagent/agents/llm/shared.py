@@ -46,7 +46,9 @@ def skeleton(view: View, pooled: Shown, last: int | None, short: bool, named: bo
     if states.undone:
         lines.append("Tried and undone (training went back to an earlier state):")
         lines += [_line(view, state) for state in states.undone]
-    lines.append("This question is about one image; what was said of it in each state stands below the rules.")
+    order = ", ".join(f"S{s.id}" for s in (*states.path, *states.undone))
+    scores = f"; its scores stand below the rules, in the order {order}" if pooled.metrics else ""
+    lines.append(f"This question is about one image{scores}.")
     return "\n".join(lines)
 
 
@@ -62,8 +64,7 @@ def own(view: View, shown: Shown, pooled: Shown, last: int | None, short: bool, 
     lines: list[str] = []
     if shown.metrics:
         decimals = {m: decimals_of(view, m) for m in shown.metrics}
-        values = "; ".join(f"S{s.id} {shown.brief(s, decimals)}" for s in every)
-        lines.append(f"The {shown.noun} {shown.of}: {values}.")
+        lines.append(f"The {shown.noun} {shown.of}: {shown.listed(every, decimals)}.")
     if short:
         lines += fitted(shown, view.trajectory.path(view.head.id))
     said = {s.id: remarks(shown, s) for s in every}

@@ -76,7 +76,7 @@ def trends(shown: Shown, path: Sequence[State]) -> list[str]:
 
 def told(label: str, found: Slope) -> str:
     """``mean score -0.21 +/- 0.15 over 8 states``, and that it is unclear where it is."""
-    text = f"{label} {_signed(found.mean)} +/- {number(found.half, 4)} over {found.n} states"
+    text = f"{label} {'-' if found.mean < 0 else '+'}{_size(found.mean)} +/- {_size(found.half)} over {found.n} states"
     return text if found.clear else f"{text} (no clear trend)"
 
 
@@ -91,5 +91,6 @@ def _label(shown: Shown, metric: str) -> str:
     return shown.noun if len(shown.metrics) == 1 else metric
 
 
-def _signed(value: float) -> str:
-    return f"{'-' if value < 0 else '+'}{number(abs(value), 4)}"
+def _size(value: float) -> str:
+    """Without the rounding errors of a line that fits."""
+    return number(abs(value) if abs(value) > 1e-9 else 0.0, 4)

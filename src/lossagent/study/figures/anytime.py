@@ -46,7 +46,7 @@ def anytime_figure(results: Results, objective: str, metric: str, styles: Mappin
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     drawing.supxlabel("training iterations spent", color=MUTED, fontsize=9, y=0.01)
     drawing.supylabel(f"{facts.name} ({facts.direction} is better)", color=MUTED, fontsize=9, x=0.004)
-    title = f"Best {facts.name} so far on the selection set, mean and 95 % interval over seeds"
+    title = f"Best {facts.name} so far on the selection set: mean and 95 % interval over seeds, fixed as a thin line"
     alt = f"A panel for each arm; the orange line is the fixed arm. At the end: {', '.join(told)}."
     return finished(drawing, f"anytime-{objective}-{metric}", title, alt, simulated=results.simulated)
 

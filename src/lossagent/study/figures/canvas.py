@@ -70,7 +70,7 @@ def panels(drawing: Drawing, names: Sequence[str], columns: int = 4) -> Iterator
         first = first or axes
         house(axes)
         axes.tick_params(labelleft=place % columns == 0, labelbottom=place + columns >= len(names))
-        axes.set_title(name, loc="left", fontsize=9.5, color=INK, pad=3)
+        axes.set_title(short(name, 30), loc="left", fontsize=9.5, color=INK, pad=3)
         yield name, axes
 
 
@@ -92,10 +92,15 @@ def finished(drawing: Drawing, name: str, title: str, alt: str, *, simulated: bo
     return replace(figure, png=buffer.getvalue())
 
 
+def short(name: str, length: int = 22) -> str:
+    """A name that fits beside an axis."""
+    return name if len(name) <= length else f"{name[: length - 1]}…"
+
+
 def rows_axis(axes: Axes, names: Sequence[str], styles: dict[str, RunStyle]) -> None:
     """Arms down the vertical axis, the first on top."""
     axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.set_yticks(range(len(names)), labels=list(names), fontsize=9.5)
+    axes.set_yticks(range(len(names)), labels=[short(name) for name in names], fontsize=9.5)
     for label, name in zip(axes.get_yticklabels(), names, strict=True):
         label.set_color(styles[name].colour if name in styles else INK)
     axes.tick_params(axis="y", length=0)

@@ -11,7 +11,7 @@ from lossagent.report.figures.canvas import Figure
 from lossagent.report.numbers import signed
 from lossagent.report.palette import INK, MUTED, RunStyle
 from lossagent.study.comparisons import Comparison, on_test_set
-from lossagent.study.figures.canvas import WIDTH, finished, house, rows_axis, sheet
+from lossagent.study.figures.canvas import WIDTH, finished, house, rows_axis, sheet, short
 from lossagent.study.results import Results, places
 
 
@@ -24,7 +24,7 @@ def forest_figure(
     arms = results.arms(objective)
     if not found or len(arms) < 2:
         return None
-    drawing = sheet(1.1 + 0.28 * len(arms))
+    drawing = sheet(1.1 + 0.28 * len(arms), WIDTH if len(found) > 1 else 7.2)
     width, height = drawing.get_size_inches()
     drawing.subplots_adjust(
         left=1.75 / width, right=1 - 0.15 / width, bottom=0.6 / height, top=1 - 0.35 / height, wspace=0.06
@@ -35,7 +35,7 @@ def forest_figure(
         first = first or axes
         _panel(axes, arms, rows, facts, styles)
         axes.set_xlim(_limits([one for several in found.values() for one in several.values()]))
-        axes.set_title(f"minus {reference}", loc="left", fontsize=10, color=INK, pad=4)
+        axes.set_title(f"minus {short(reference)}", loc="left", fontsize=10, color=INK, pad=4)
         if place:
             axes.tick_params(labelleft=False)
     side = "left" if facts.direction == "lower" else "right"
@@ -54,7 +54,7 @@ def forest_figure(
     title = f"{facts.name} on {name}: paired differences and 95 % intervals"
     key = f"differences-{objective}-{name}-{metric}"
     alt = f"Mean paired differences of the selected states. {told}."
-    return finished(drawing, key, title, alt, simulated=results.simulated, wide=width == WIDTH)
+    return finished(drawing, key, title, alt, simulated=results.simulated, wide=len(found) > 1)
 
 
 def _limits(every: Sequence[Comparison]) -> tuple[float, float]:

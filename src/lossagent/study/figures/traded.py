@@ -12,7 +12,7 @@ from lossagent.feedback import MetricFacts
 from lossagent.report.figures.canvas import Figure
 from lossagent.report.numbers import plain
 from lossagent.report.palette import INK, MUTED, TRUTH, RunStyle
-from lossagent.study.figures.canvas import finished, house, sheet
+from lossagent.study.figures.canvas import finished, house, sheet, short
 from lossagent.study.results import Results, places
 
 COLUMNS = 4
@@ -75,7 +75,7 @@ def _draw(axes: Axes, points: Sequence[tuple[float, float]], style: RunStyle, x:
         markersize=9,
         markeredgecolor="white",
         linestyle="none",
-        label=style.label,
+        label=short(style.label),
         zorder=4,
     )
     return f"{style.label} at {plain(middle[0], places(x))} and {plain(middle[1], places(y))}"

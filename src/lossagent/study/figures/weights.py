@@ -18,6 +18,9 @@ from lossagent.study.figures.canvas import finished, grid_height, panels, sheet
 from lossagent.study.outcome import Outcome
 from lossagent.study.results import Results
 
+SHOWN = 20
+"""Seeds that get a line of their own."""
+
 
 def weight_figure(results: Results, objective: str) -> Figure | None:
     """A panel an arm, a colour a loss; every seed faint, the geometric mean over seeds on top."""
@@ -50,7 +53,7 @@ def weight_figure(results: Results, objective: str) -> Figure | None:
     )  # fmt: skip
     drawing.supxlabel("stage, in the order trained", color=MUTED, fontsize=9, y=0.01)
     drawing.supylabel(f"weight ÷ weight of {anchor}", color=MUTED, fontsize=9, x=0.004)
-    title = f"Weights of every arm, as ratios to {anchor}"
+    title = f"Weights of every arm, as ratios to {anchor}: seeds faint, their geometric mean strong"
     alt = "A panel for each arm, log axis; faint lines are seeds, strong ones their geometric mean. "
     alt += _told(runs, losses, anchor)
     return finished(drawing, f"weights-{objective}", title, alt, simulated=results.simulated)
@@ -74,7 +77,8 @@ def _draw(axes: Axes, curves: Sequence[Sequence[float]], colour: str) -> None:
     rows = np.full((len(curves), length), np.nan)
     for place, curve in enumerate(curves):
         rows[place, : len(curve)] = curve
-        axes.plot(range(1, len(curve) + 1), curve, color=colour, linewidth=0.8, alpha=0.3)
+        if place < SHOWN:
+            axes.plot(range(1, len(curve) + 1), curve, color=colour, linewidth=0.8, alpha=0.3)
     counts = np.isfinite(rows).sum(axis=0)
     sums = np.nansum(np.log(rows), axis=0)
     means = np.exp(np.divide(sums, counts, out=np.full(length, np.nan), where=counts > 0))

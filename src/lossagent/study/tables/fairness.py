@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lossagent.report.numbers import plain
 from lossagent.study.comparisons import against
 from lossagent.study.outcome import Outcome
@@ -59,13 +61,13 @@ def depth_table(results: Results, objective: str, metric: str) -> Table | None:
             Cell(plain(sum(depths) / len(depths), 1), f"{min(depths)} to {max(depths)}", "", sum(depths) / len(depths)),
             score(list(values.values()), decimals),
             score(list(reference.values()), decimals),
-            difference(compared[arm], facts) if arm in compared else EMPTY if arm == FIXED else MISSING,
+            _unmarked(difference(compared[arm], facts)) if arm in compared else EMPTY if arm == FIXED else MISSING,
         )
         rows.append(Row(arm, cells, arm=arm))
     notes = (
         "On the selection set, where every state was scored. A checkpoint that was chosen for its score there looks "
         "better there than it is, and the fixed run's at the same depth was not chosen: the difference favours the "
-        "arm. p is not corrected over arms.",
+        "arm. Hence no verdict; p is not corrected over arms.",
     )
     columns = (
         ("depth", "mean, range"),
@@ -74,6 +76,10 @@ def depth_table(results: Results, objective: str, metric: str) -> Table | None:
         ("difference", "paired"),
     )
     return Table(f"depth-{objective}-{metric}", f"{arrow(facts)} at the same depth", columns, tuple(rows), notes)
+
+
+def _unmarked(cell: Cell) -> Cell:
+    return replace(cell, mark="")
 
 
 def budget_table(results: Results, objective: str) -> Table:

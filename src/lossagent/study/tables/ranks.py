@@ -18,6 +18,10 @@ from lossagent.study.settings import FIXED
 from lossagent.study.tables.cells import Cell, Row, Table
 
 
+FEWEST = 5
+"""With fewer seeds no interval is given: drawing two or three again says next to nothing of a fourth."""
+
+
 @dataclass(frozen=True)
 class Ranks:
     """Mean ranks of an objective; 1 is the best.
@@ -27,7 +31,7 @@ class Ranks:
         seeds: that every arm has; ranks are means over them.
         sets: test sets; a seed's rank is the mean over them.
         mean: one an arm.
-        low, high: ends of the bootstrap intervals over seeds, infinite with fewer than two.
+        low, high: ends of the bootstrap intervals over seeds, infinite with fewer than :data:`FEWEST`.
     """
 
     arms: tuple[str, ...]
@@ -55,14 +59,14 @@ def ranks_of(results: Results, objective: str) -> Ranks | None:
     if len(arms) < 2 or not rows:
         return None
     values = np.array(list(rows.values()))
-    low, high = bootstrap(values, LEVEL)
+    low, high = bootstrap(values if len(values) >= FEWEST else values[:1], LEVEL)
     return Ranks(
         arms,
         tuple(rows),
         sets,
         tuple(float(x) for x in values.mean(axis=0)),
-        tuple(max(1.0, float(x)) for x in low),
-        tuple(min(float(len(arms)), float(x)) for x in high),
+        tuple(max(1.0, float(x)) if np.isfinite(x) else float(x) for x in low),
+        tuple(min(float(len(arms)), float(x)) if np.isfinite(x) else float(x) for x in high),
     )
 
 
@@ -79,13 +83,17 @@ def _on(goal: Goal, runs: list[Outcome], fixed: Outcome | None, name: str) -> li
     return [float(x) for x in rankdata([order.index(key) for key in keys])]
 
 
+def _ends(low: float, high: float) -> Cell:
+    return Cell(f"[{plain(low, 2)}, {plain(high, 2)}]" if np.isfinite(low) else "not estimable")
+
+
 def rank_table(results: Results, objective: str) -> Table | None:
     """The ranks as a table."""
     found = ranks_of(results, objective)
     if found is None:
         return None
     rows = [
-        Row(arm, (Cell(plain(mean, 2), value=mean), Cell(f"[{plain(low, 2)}, {plain(high, 2)}]")), arm=arm)
+        Row(arm, (Cell(plain(mean, 2), value=mean), _ends(low, high)), arm=arm)
         for arm, mean, low, high in zip(found.arms, found.mean, found.low, found.high, strict=True)
     ]
     note = (

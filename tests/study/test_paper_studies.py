@@ -1,0 +1,56 @@
+"""The studies of the paper's tables and figures: complete, at equal budget, and they run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lossagent import recipes
+from lossagent.study.plan import Study
+
+SCALES = ("paper", "small", "smoke")
+ALL = [f"table-{n}" for n in range(2, 12)] + ["figure-3", "figure-4", "figure-5"]
+
+
+def study(name: str, scale: str, folder: Path) -> Study:
+    file = folder / "study.yaml"
+    file.write_text(recipes.text(name, scale), encoding="utf-8")
+    return Study.load(file)
+
+
+def test_every_table_and_figure_has_one() -> None:
+    assert sorted(recipes.studies()) == sorted(ALL)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("name", ALL)
+def test_they_are_complete_and_of_equal_budget(name: str, scale: str, tmp_path: Path) -> None:
+    found = study(name, scale, tmp_path)
+    budgets = {e.training.stages * e.training.iterations for e in (found.experiment_of(job) for job in found.jobs)}
+    assert len(budgets) == 1
+    assert found.name == f"{name}-{scale}"
+
+
+def test_the_papers_scale_is_the_papers(tmp_path: Path) -> None:
+    totals = {"table-2": 100_000, "table-3": 200_000, "table-4": 100_000}
+    for name, total in totals.items():
+        found = study(name, "paper", tmp_path)
+        assert set(found.objectives) == {"niqe", "maniqa", "clipiqa", "qalign"}
+        training = found.experiment_of(found.jobs[0]).training
+        assert training.stages * training.iterations == total
+    lengths = study("table-10", "paper", tmp_path)
+    assert {lengths.experiment_of(j).training.iterations for j in lengths.jobs} == {2500, 5000, 10000}
+
+
+def test_ablations_differ_from_the_whole_in_one_setting(tmp_path: Path) -> None:
+    for name, arms in {
+        "table-7": ("with", "without"),
+        "table-8": ("whole", "last-two"),
+        "table-9": ("example", "no-example"),
+    }.items():
+        found = study(name, "paper", tmp_path)
+        one, other = (
+            next(found.experiment_of(j).agent.model_dump() for j in found.jobs if j.arm == arm) for arm in arms
+        )
+        assert len([key for key in one if one[key] != other[key]]) == 1
