@@ -11,7 +11,7 @@ every prompt anew (against a pooled question in that mode).
 Cost is processor time of this process, engine included: with one thread it is the wall-clock time of a machine that
 does nothing else, and other work on the machine disturbs it little. Wall-clock seconds stand beside it. The modes take
 turns in each round, the cache is emptied before each decision, figures are medians over rounds. Needs the asset
-``smollm2-135m-instruct`` (``lossagent assets fetch``). Exit status 1 when moves or numbers without reasons cost more
+``smollm2-135m-instruct`` (``lossagent assets fetch``). Exit status 1 when moves or choices without reasons cost more
 than 2.5 pooled questions.
 """
 
@@ -41,11 +41,11 @@ KINDS = {"l1": "l1", "perceptual": "perceptual", "gan": "adversarial"}
 GUARDS = ("psnr_y", "ssim_y")
 HELD: tuple[dict[str, object], ...] = (
     {"answer": "moves", "thoughts": "off"},
-    {"answer": "json", "thoughts": "off"},
+    {"answer": "choice", "thoughts": "off", "evidence": True},
 )
 OTHERS: tuple[dict[str, object], ...] = (
     {"answer": "moves", "thoughts": "first"},
-    {"answer": "choice", "thoughts": "off", "evidence": True},
+    {"answer": "json", "thoughts": "off"},
 )
 
 

@@ -30,7 +30,7 @@ for make in (*agents.values(), lambda: written):
     for case in CASES:
         check(make, case)
 run = check_run(agents["decay"], stages=4)
-print([round(state.weights["gan"], 6) for state in run.states[1:]], {d.author for d in [s.decision for s in run.states[2:]]})
+print([round(state.weights["gan"], 6) for state in run.states[1:]], {state.decision.author for state in run.states[2:]})
 """
 
 

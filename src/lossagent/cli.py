@@ -36,6 +36,7 @@ COMMANDS = {
     "evaluate": "evaluate:evaluate",
     "compare": "compare:compare",
     "report": "report:report",
+    "probe": "probe:probe",
     "replay": "replay:replay",
     "simulate": "simulate:app",
     "export": "export:export",

@@ -13,7 +13,7 @@ from lossagent.agents.plans import Table
 from lossagent.build.networks import chosen_state
 from lossagent.errors import Refused
 from lossagent.experiment import Experiment, load, parse
-from lossagent.experiment.metrics import PEOPLE
+from lossagent.experiment.unasked import unasked
 from lossagent.runs import is_run, read_trajectory
 
 
@@ -88,26 +88,13 @@ def schedule_of(run: Path, which: str = "selected") -> Found:
 
 
 def _scheduled(experiment: Experiment, rows: tuple[Mapping[str, float], ...]) -> dict[str, Any]:
-    data = experiment.dump()
+    data = unasked(experiment.dump())
     data["name"] = f"{experiment.name}-schedule"
     data["agent"] = {"kind": "schedule", "shape": "table", "table": [dict(row) for row in rows]}
-    data |= {"chat": None, "people": None, "reviewers": {}}
     # The weights were within the bounds when they were decided; projected again, an end could be rounded otherwise.
     data["bounds"] = {"low": None, "high": None, "trust": None}
     data["training"]["stages"] = len(rows)
     for name, weight in rows[0].items():
         if weight != experiment.initial[name]:  # a person set the first weights
             data["losses"][name]["weight"] = weight
-    return _unasked(data)
-
-
-def _unasked(data: dict[str, Any]) -> dict[str, Any]:
-    """Without aims and limits in numbers that people give: nobody is asked about a schedule."""
-    goal = data["goal"]
-    for key in ("targets", "constraints", "proxy"):
-        goal[key] = [part for part in goal[key] if part["metric"] not in PEOPLE]
-    if not (goal["targets"] or goal["wish"]):
-        goal["wish"] = "what people prefer"
-    data["guards"] = [name for name in data["guards"] if name not in PEOPLE]
-    data["tolerance"] = {name: value for name, value in data["tolerance"].items() if name not in PEOPLE}
     return data

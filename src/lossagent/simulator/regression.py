@@ -116,7 +116,8 @@ def _limited(sums: _Sums, design: Design, penalty: float, ratio: float) -> Array
 def _solved(sums: _Sums, sizes: Array, held: dict[int, float]) -> Array:
     """Coefficients (k,) on the columns as they were; ``held`` ones are given."""
     if not held:
-        return _unstandardised(sums, np.linalg.solve(sums.gram + np.diag(sizes), sums.moment))
+        free = np.linalg.solve(sums.gram + np.diag(sizes), sums.moment)
+        return _unstandardised(sums, free.astype(np.float64))
     b = np.zeros(len(sizes))
     fixed = np.array(sorted(held), dtype=np.int64) - 1
     b[fixed] = [held[i + 1] * sums.spread[i] for i in fixed]

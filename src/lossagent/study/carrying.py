@@ -98,6 +98,7 @@ class Carrier:
         session = Session.start(experiment, run, self.watch, replace(known, overlaps=before["overlaps"]))
         if before["images"] != found_in(session)["images"]:
             session.folder.close()
+            session.parts.close()
             shutil.rmtree(run)
             raise Refused(
                 f"{job}: the images are not those that earlier runs of the study were made with (data). Bring the "

@@ -19,7 +19,7 @@ from lossagent.study.deriving import changed
 from lossagent.study.plan import Study, parse, read_yaml
 from lossagent.study.settings import listed
 
-STUDY, REGISTERED = "study.yaml", "registered.json"
+STUDY, REGISTERED, LEASE = "study.yaml", "registered.json", "registering.lease"
 GROWING = ("seeds", "arms", "tuned")
 """Keys of a study that may get more; what is there stays."""
 
@@ -55,6 +55,11 @@ class Registration(Record):
     overrides: tuple[str, ...] = ()
     later: tuple[Addition, ...] = ()
 
+    @property
+    def identity(self) -> str:
+        """Tells this study folder from others in one database."""
+        return hashlib.sha256(f"{self.sha256} {self.when}".encode()).hexdigest()[:8]
+
 
 def register(file: Path, study: Study, folder: Path, overrides: Sequence[str] = ()) -> None:
     """Writes down what is planned, once; later only arms and seeds may be added.
@@ -65,7 +70,7 @@ def register(file: Path, study: Study, folder: Path, overrides: Sequence[str] = 
         Refused: the folder holds another study, or the file was changed otherwise; the key is named.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(str(folder / "registering.lease")):
+    with FileLock(str(folder / LEASE)):
         sha = hashlib.sha256(file.read_bytes()).hexdigest()
         when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         if (folder / STUDY).exists():
@@ -75,7 +80,7 @@ def register(file: Path, study: Study, folder: Path, overrides: Sequence[str] = 
             more = Addition(sha256=sha, when=when, overrides=tuple(overrides), added=added)
             entry = read_registration(folder)
             entry = entry.model_copy(update={"later": (*entry.later, more)})
-        elif any(p.name != "registering.lease" for p in folder.iterdir()):
+        elif any(p.name.removesuffix(".tmp") not in (LEASE, REGISTERED, STUDY) for p in folder.iterdir()):
             raise Refused(f"{folder} exists already and is no study folder. Choose another --out.")
         else:
             entry = Registration(sha256=sha, when=when, overrides=tuple(overrides))

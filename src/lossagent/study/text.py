@@ -82,7 +82,7 @@ def section_text(section: Section, heading: str) -> str:
 def table_text(table: Table) -> str:
     """A table under a heading of the third level, with its notes."""
     heads = " | ".join(_head(head, note) for head, note in table.columns)
-    lines = [f"| {markdown_text(table.first)} | {heads} |", "|:---|" + "---:|" * len(table.columns)]
+    lines = [f"| Arm | {heads} |", "|:---|" + "---:|" * len(table.columns)]
     lines += [f"| {_label(row)} | " + " | ".join(_cell(cell) for cell in row.cells) + " |" for row in table.rows]
     notes = "\n".join(f"- {markdown_text(note)}" for note in table.notes)
     return f"### {markdown_text(table.title)}\n\n" + "\n".join(lines) + (f"\n\n{notes}" if notes else "")

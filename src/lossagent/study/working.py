@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
@@ -18,6 +19,7 @@ from lossagent.study.jobs import Job
 from lossagent.study.outcome import Outcome
 from lossagent.study.presence import Presence
 from lossagent.study.queue import BEATS, Claim, Queue, open_queue
+from lossagent.study.registering import read_registration
 from lossagent.study.telling import Count, failed, sentence
 
 TRIES = 2
@@ -154,7 +156,8 @@ class Worker:
                 os.kill(os.getpid(), signal.SIGINT)
                 return
             if time.monotonic() - spoke >= self.queue.stale / BEATS:
-                self.queue.beat(claim)
+                with contextlib.suppress(Exception):  # a database that is away for a moment; the next sign may arrive
+                    self.queue.beat(claim)
                 spoke = time.monotonic()
 
 
@@ -194,7 +197,8 @@ def join_in(
 
     presence = Presence(folder)
     try:
-        queue = open_queue(folder, carrier.study.name, presence, storage, stale)
+        name = f"{carrier.study.name}-{read_registration(folder).identity}"
+        queue = open_queue(folder, name, presence, storage, stale)
         return Worker(carrier, queue, jobs, Told(done, given_up, say), deadline, leader).work()
     finally:
         presence.leave()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from lossagent.agents.base import View
-from lossagent.agents.llm.candidates import Option, moves, permuted, with_predictions
+from lossagent.agents.llm.candidates import moves, permuted, with_predictions
 from lossagent.agents.llm.choice import Choice
 from lossagent.agents.llm.formats import Format
 from lossagent.agents.llm.moves import Moves
@@ -45,14 +45,10 @@ def choice(options: LLMOptions, view: View) -> Callable[[str | None], Format]:
     found = moves(view, offered, options.step)
     if options.evidence.response and options.direction != "all_off":
         found = with_predictions(view, found)
-    return choice_of(options, view, found)
-
-
-def choice_of(options: LLMOptions, view: View, found: Sequence[Option]) -> Callable[[str | None], Format]:
-    """Any options, in an order of each question's own."""
 
     def form(image: str | None) -> Format:
-        return Choice(permuted(view, found, image), options.thoughts_limit, options.thoughts or "first", point(view))
+        order = permuted(view, found, image)
+        return Choice(order, options.thoughts_limit, options.thoughts or "first", point(view))
 
     return form
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -75,7 +74,6 @@ class Table:
         columns: heads, the first column's left out; (head, smaller text below it).
         rows: in the order of the study file.
         notes: sentences under it.
-        first: head of the first column.
         folded: whether the page shows it on request only.
     """
 
@@ -84,7 +82,6 @@ class Table:
     columns: tuple[tuple[str, str], ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
-    first: str = "Arm"
     folded: bool = False
 
 
@@ -152,8 +149,3 @@ def difference(one: Comparison | None, facts: MetricFacts | None, seeds: int | N
         one.test.mean,
         p_words(one.corrected),
     )
-
-
-def number(value: float, decimals: int) -> Cell:
-    """A plain number."""
-    return Cell(plain(value, decimals) if math.isfinite(value) else "n/a", value=value)

@@ -17,7 +17,6 @@ from lossagent.study.results import Results
 from lossagent.study.settings import FIXED
 from lossagent.study.tables.cells import Cell, Row, Table
 
-
 FEWEST = 5
 """With fewer seeds no interval is given: drawing two or three again says next to nothing of a fourth."""
 
