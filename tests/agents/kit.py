@@ -166,8 +166,8 @@ class Case:
 
 CASES = (
     *(Case(t) for t in TRAJECTORIES),
-    *(Case(t, bounds=b) for t in ("branching", "off", "worse") for b in BOUNDS if b != "default"),
-    *(Case(t, goal=g) for t in ("branching", "worse", "missing score") for g in GOALS if g != "target"),
+    *(Case(t, bounds=b) for t in ("branching", "off") for b in BOUNDS if b != "default"),
+    *(Case(t, goal=g) for t in ("branching", "missing score") for g in GOALS if g != "target"),
     *(Case(t, stages_left=n) for t in ("only the first stage", "branching") for n in (1, 2)),
     *(Case("branching", seed=s) for s in (1, 2**40)),
 )
@@ -208,20 +208,20 @@ def check(make: Callable[[], Agent], case: Case) -> None:
         assert decision.restart_from == view.head.id
     for answer in (decision.proposed, decision.weights):
         assert answer.names == trajectory.initial.names
-    assert_same_again((agent, make()), view, decision, recorder)
+    assert_same_again(make(), view, decision, recorder)
     final = settled(decision, trajectory, bounds, can_restart=agent.needs_restart)
     assert_within(final, trajectory, bounds)
     if agent.needs_restart:
         assert_new(decision, trajectory, bounds)
 
 
-def assert_same_again(agents: tuple[Agent, Agent], view: View, decision: Decision, recorder: Recorder) -> None:
-    """The same trajectory, seed and answers give the same decision, of the same and of a fresh instance."""
-    agents[0].decide(replace(view, seed=view.seed + 1), Recorder())  # what it was asked between leaves no trace
-    for agent in agents:
-        again = Recorder(recorder.known)
-        assert agent.decide(view, again) == decision
-        assert again.made == []
+def assert_same_again(other: Agent, view: View, decision: Decision, recorder: Recorder) -> None:
+    """The same trajectory, seed and answers give the same decision, of an instance that was asked other things before."""
+    start = replace(view.trajectory, states=view.trajectory.states[:1], head_id=0)
+    other.decide(replace(view, trajectory=start, head=start.head, seed=view.seed + 1), Recorder())
+    again = Recorder(recorder.known)
+    assert other.decide(view, again) == decision
+    assert again.made == []
     assert Decision.model_validate_json(decision.model_dump_json()) == decision
     # All exchanges behind the decision are recorded.
     assert set(decision.exchanges) == set(recorder.known)
