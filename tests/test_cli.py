@@ -21,8 +21,11 @@ from lossagent.restorers import build
 from lossagent.runs import read_trajectory
 from tiny import experiment, pictures
 
-GROUPS = {"assets": ("list", "fetch", "verify"), "prepare": ("list", "check", "tile", "verify", "twins")}
-GROUPS["simulate"] = ("fit", "check", "compare")
+GROUPS = {
+    "assets": ("list", "fetch", "verify"),
+    "prepare": ("list", "check", "tile", "verify", "twins"),
+    "simulate": ("fit", "check", "compare"),
+}
 EVERY = [[name] for name in COMMANDS if name not in GROUPS]
 EVERY += [[group, name] for group, names in GROUPS.items() for name in names]
 

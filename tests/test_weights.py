@@ -120,3 +120,10 @@ def test_bounds_that_cannot_hold_are_refused(wrong: dict[str, object]) -> None:
 def test_one_loss_can_have_a_box_of_its_own() -> None:
     bounds = Bounds(trust=None, per_loss={"gan": (0.05, 0.2)})
     assert bounds.project(of(l1=5.0, gan=5.0), of(l1=1.0, gan=0.1)) == of(l1=5.0, gan=0.2)
+
+
+def test_a_loss_that_stays_off_has_no_size_yet() -> None:
+    bounds, start = Bounds(), Weights.of({"l1": 1.0, "gan": 0.0})
+    kept = bounds.project(bounds.project(start, start), start)
+    assert kept.magnitudes["gan"] == start.magnitudes["gan"]
+    assert bounds.project(Weights.of({"l1": 1.0, "gan": 0.05}), kept)["gan"] == 0.05

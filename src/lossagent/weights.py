@@ -166,7 +166,9 @@ class Bounds(BaseModel):
                 low, high = max(low, before / self.trust), min(high, before * self.trust)
                 # A start outside the box walks back into it as fast as the trust region allows.
                 low, high = (low, high) if low <= high else ((low, low) if before > high else (high, high))
-            magnitudes[name] = before if name in self.frozen else min(max(magnitude, low), high)
+            # And as long as it stays off it has none: a floor here would become the centre of the trust region later.
+            stays = name in self.frozen or (unborn and name in proposed.off)
+            magnitudes[name] = before if stays else min(max(magnitude, low), high)
         off = proposed.off if self.switch else previous.off
         off = (off - self.frozen) | (previous.off & self.frozen)
         return Weights(magnitudes=magnitudes, off=off if magnitudes.keys() - off else previous.off)

@@ -216,14 +216,13 @@ def check(make: Callable[[], Agent], case: Case) -> None:
 
 
 def assert_same_again(other: Agent, view: View, decision: Decision, recorder: Recorder) -> None:
-    """The same trajectory, seed and answers give the same decision, of an instance that was asked other things before."""
+    """The same trajectory, seed and answers: the same decision, whatever an instance was asked before."""
     start = replace(view.trajectory, states=view.trajectory.states[:1], head_id=0)
     other.decide(replace(view, trajectory=start, head=start.head, seed=view.seed + 1), Recorder())
     again = Recorder(recorder.known)
     assert other.decide(view, again) == decision
     assert again.made == []
     assert Decision.model_validate_json(decision.model_dump_json()) == decision
-    # All exchanges behind the decision are recorded.
     assert set(decision.exchanges) == set(recorder.known)
     assert decision.failed <= decision.asked
 

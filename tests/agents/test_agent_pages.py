@@ -48,9 +48,9 @@ def test_the_python_block_runs() -> None:
 def test_every_kind_stands_in_the_overview_and_has_a_page() -> None:
     overview = (FOLDER / "README.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| \[`(\w+)`\]\((\w+\.md)\)", overview, re.MULTILINE))
-    assert set(rows) == {*AGENTS, "rollback"}
-    for page in rows.values():
-        assert (FOLDER / page).exists(), page
+    for kind in (*AGENTS, "rollback"):
+        assert kind in rows
+        assert (FOLDER / rows[kind]).exists(), kind
 
 
 def test_options_of_the_pages_are_those_of_the_settings() -> None:

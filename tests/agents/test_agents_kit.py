@@ -167,7 +167,7 @@ class Wrong:
             case "author":
                 author = "somebody"
             case _:
-                start = next(iter(view.restorable))
+                start = min(view.restorable, default=0)
         return Decision(author=author, proposed=weights, weights=weights, restart_from=start)
 
 

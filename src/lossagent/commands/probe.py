@@ -14,7 +14,7 @@ from lossagent.commands.arms import carry_out
 from lossagent.errors import Diverged
 from lossagent.experiment import load
 from lossagent.probe import Findings, Plan, find, plan_of, read_course, write_findings
-from lossagent.probe.page import proposals, row_of
+from lossagent.probe.page import HEADS, proposals, row_of
 from lossagent.runs import write_atomically
 from lossagent.utility import UTILITY
 
@@ -22,8 +22,8 @@ from lossagent.utility import UTILITY
 def probe(
     experiment: Annotated[Path, typer.Argument(help="Experiment file; its agent plays no part.")],
     overrides: Annotated[list[str] | None, typer.Argument(help="Changes such as training.iterations=100.")] = None,
-    settings: Annotated[int, typer.Option(help="Weights that are tried, the initial ones among them.")] = 5,
-    repeats: Annotated[int, typer.Option(help="More runs under the initial weights, with other seeds.")] = 3,
+    settings: Annotated[int, typer.Option(help="Weights that are tried, the initial ones among them.")] = 6,
+    repeats: Annotated[int, typer.Option(help="More runs under the initial weights, with other seeds.")] = 4,
     stages: Annotated[int, typer.Option(help="Stages of each run.")] = 3,
     out: Annotated[Path | None, typer.Option(help="Folder of the probe; probes/NAME by default.")] = None,
 ) -> None:
@@ -65,16 +65,7 @@ def _carried_out(plan: Plan, name: str, folder: Path, console: Console, again: s
 
 
 def _print(plan: Plan, found: Findings, console: Console) -> None:
-    heads = (
-        "iterations",
-        "between settings",
-        "training noise",
-        "image noise",
-        "ratio",
-        "90 % interval",
-        "beyond noise",
-    )
-    table = Table(*heads, title="The goal's utility, in points", title_justify="left", box=None)
+    table = Table(*HEADS, title="The goal's utility, in points", title_justify="left", box=None)
     for one in found.spreads[UTILITY]:
         table.add_row(*row_of(one, plan.experiment.training.iterations))
     console.print(table)

@@ -181,9 +181,7 @@ def _notes(plan: Plan, courses: Mapping[str, Course], utility: tuple[Spread, ...
     notes = [f"{name} is left out: {c.problem}." for name, c in courses.items() if c.problem]
     last = utility[-1]
     if last.images < FEWEST:
-        notes.append(
-            f"{last.images} feedback images say little of other images: at least {FEWEST} are needed for that."
-        )
+        notes.append(f"{last.images} feedback images say little of others: at least {FEWEST} are needed for that.")
     if last.training > last.image:
         notes.append("most of the noise is the luck of training: more feedback images would not help against it.")
     if last.depth < plan.stages:

@@ -23,9 +23,7 @@ def broken_limits(goal: Goal, course: Course, initial: Course, depth: int) -> tu
     """
     if course.problem:
         return (course.problem,)
-    now, start, beside = (
-        c.get(d) for c, d in ((course.feedback, depth), (course.feedback, 0), (initial.feedback, depth))
-    )
+    now, start, beside = course.feedback.get(depth), course.feedback.get(0), initial.feedback.get(depth)
     if now is None or start is None:
         return ("it has no scores at its end",)
     found: list[str] = []

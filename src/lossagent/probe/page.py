@@ -12,6 +12,15 @@ from lossagent.runs import write_atomically
 from lossagent.utility import UTILITY
 
 JSON, PAGE = "probe.json", "probe.md"
+HEADS = (
+    "iterations",
+    "between settings",
+    "training noise",
+    "image noise",
+    "variance ratio",
+    "90 % interval",
+    "beyond noise",
+)
 
 
 def write_findings(folder: Path, plan: Plan, found: Findings) -> Path:
@@ -69,10 +78,7 @@ def _settings(found: Findings) -> str:
 
 
 def _spreads(spreads: tuple[Spread, ...], iterations: int) -> str:
-    lines = [
-        "| iterations | between settings | training noise | image noise | variance ratio | 90 % interval | beyond noise |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    lines = ["| " + " | ".join(HEADS) + " |", "|---" * len(HEADS) + "|"]
     lines += ["| " + " | ".join(row_of(one, iterations)) + " |" for one in spreads]
     return "\n".join(lines)
 
@@ -94,12 +100,11 @@ def _number(value: float) -> str:
     return f"{value:.2g}" if math.isfinite(value) else "infinite"
 
 
-_ABOUT = (
-    "Settings are compared by the mean change of a score from the start, over the feedback images. *Between settings* is "
-    "the standard deviation of their means with the noise taken off. *Training noise* is that of a mean from one training "
-    "to the next, from the repeats; *image noise* that of a mean from one such set of images to another. The *variance "
-    "ratio* is the variance between the settings' means over that of the noise: 1 where weights do nothing. With few "
-    "settings and repeats its interval is wide; *beyond noise* means that the interval lies above 1. Settings share their "
-    "training data, so that the noise between them is rather smaller than that of the repeats: the probe errs towards "
-    "showing nothing."
-)
+_ABOUT = """\
+Settings are compared by the mean change of a score from the start, over the feedback images. *Between settings* is
+the standard deviation of their means with the noise taken off. *Training noise* is that of a mean from one training
+to the next that more images would not remove, from the repeats; *image noise* that of a mean from one such set of
+images to another. The *variance ratio* is the variance between the settings' means over that of the noise: 1 where
+weights do nothing. With few settings and repeats its interval is wide; *beyond noise* means that the interval lies
+above 1. Settings share their training data, so that the noise between them is rather smaller than that of the repeats:
+the probe errs towards showing nothing."""

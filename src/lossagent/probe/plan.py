@@ -39,7 +39,7 @@ class Plan:
         return len(self.runs) * (self.stages * training.iterations + training.warmup)
 
 
-def plan_of(experiment: Experiment, settings: int = 5, repeats: int = 3, stages: int = 3) -> Plan:
+def plan_of(experiment: Experiment, settings: int = 6, repeats: int = 4, stages: int = 3) -> Plan:
     """The runs that a probe makes.
 
     Settings share their seed and so their data; repeats have the next seeds. Nobody is asked in a probe, and only the

@@ -15,7 +15,7 @@ RANGE = 16.0
 
 
 def spread_settings(initial: Weights, bounds: Bounds, count: int) -> tuple[Weights, ...]:
-    """The initial weights and ``count - 1`` others, spread evenly in log-ratios: the Halton sequence, the same each time.
+    """The initial weights and ``count - 1`` others, spread evenly in log-ratios by the Halton sequence: always those.
 
     Source: Halton, "On the efficiency of certain quasi-random sequences of points" (1960).
 
@@ -30,12 +30,8 @@ def spread_settings(initial: Weights, bounds: Bounds, count: int) -> tuple[Weigh
     """
     if count < 3:
         raise Refused(f"settings must be at least 3, the initial weights among them; found {count}.")
-    ranges = {
-        name: (low, high)
-        for name in movable(initial, bounds)
-        if name not in initial.off
-        and (low := _end(name, initial, bounds, 0)) < (high := _end(name, initial, bounds, 1))
-    }
+    ends = {n: _ends(n, initial, bounds) for n in movable(initial, bounds) if n not in initial.off}
+    ranges = {name: (low, high) for name, (low, high) in ends.items() if low < high}
     if not ranges:
         raise Refused(
             "there is nothing to steer: no weight can move against the others. A probe needs two losses that are on, "
@@ -52,7 +48,7 @@ def spread_settings(initial: Weights, bounds: Bounds, count: int) -> tuple[Weigh
     return tuple(found)
 
 
-def _end(name: str, initial: Weights, bounds: Bounds, side: int) -> float:
-    weight = initial.magnitudes[name]
-    inner = (weight / RANGE, weight * RANGE)[side]
-    return (max, min)[side](bounds.box(name)[side], inner)
+def _ends(name: str, initial: Weights, bounds: Bounds) -> tuple[float, float]:
+    """Lowest and highest weight of a loss that a probe tries."""
+    weight, (low, high) = initial.magnitudes[name], bounds.box(name)
+    return max(low, weight / RANGE), min(high, weight * RANGE)

@@ -1,7 +1,7 @@
 """The spread of a score between settings against its noise.
 
 A two-way layout, settings x images, with the training noise from repeats. Source: Scheffé, "The Analysis of Variance"
-(1959), chapters 4 and 8; degrees of freedom of a sum of mean squares: Satterthwaite (1946).
+(1959), chapters 4 and 7.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Spread(Record):
         depth: stages from S_0.
         settings, repeats, images: how many were compared; ``repeats`` counts the initial setting.
         spread: standard deviation of the settings' true means, 0 where their differences are no larger than noise.
-        training: of a mean from one training to the next, under the same weights.
-        image: of a mean from one set of so many images to the next, as far as settings move images differently.
+        training: of a mean from one training to the next, under the same weights: the part that all images share.
+        image: of a mean from one set of so many images to the next: each image has its own luck and its own response.
         ratio: variance between the settings' means over the variance of their noise: 1 without an effect.
         low, high: ends of the 90 % interval of that ratio.
     """
@@ -66,8 +66,13 @@ class Spread(Record):
 def spread_of(settings: Array, repeats: Array, depth: int) -> Spread:
     """Compares settings.
 
-    Training noise is taken as that of independent runs. Settings share their training data, so that their noise is
-    rather smaller: the ratio errs towards "nothing shown".
+    With V the variance of the k settings' means, T that of the r repeats' means, and I and J the mean squares that
+    setting (repeat) and image means leave open in the two tables, over n: noise = max(0, T - J) + I, since each
+    image's own luck is in T already. The ratio V / noise has the interval of an F distribution with k - 1 and r - 1
+    degrees of freedom: exact where weights do nothing, and wide where the noise is that of images.
+
+    Settings share their training data, so that their noise is rather smaller than that of the repeats: the ratio errs
+    towards "nothing shown".
 
     Args:
         settings: (k, n) changes of the score from S_0, by setting and image; k >= 3, n >= 1.
@@ -75,20 +80,15 @@ def spread_of(settings: Array, repeats: Array, depth: int) -> Spread:
         depth: of the states.
     """
     (k, n), r = settings.shape, len(repeats)
-    means = settings.mean(axis=1)
-    between = float(means.var(ddof=1))
-    training = float(repeats.mean(axis=1).var(ddof=1))
-    rest = settings - means[:, None] - settings.mean(axis=0) + settings.mean()
-    free = (k - 1) * (n - 1)
-    image = float(np.sum(rest**2) / free / n) if free else 0.0
-    noise = training + image
+    between = float(settings.mean(axis=1).var(ddof=1))
+    training = max(0.0, float(repeats.mean(axis=1).var(ddof=1)) - _rest(repeats))
+    image = _rest(settings)
+    noise, tail = training + image, (1 - LEVEL) / 2
     if noise == 0:  # nothing varies but the weights
         ratio, low, high = (math.inf, math.inf, math.inf) if between > 0 else (1.0, 1.0, 1.0)
     else:
-        degrees = noise**2 / (training**2 / (r - 1) + (image**2 / free if free else 0.0))
-        ratio, tail = between / noise, (1 - LEVEL) / 2
-        low = ratio / float(stats.f.ppf(1 - tail, k - 1, degrees))
-        high = ratio / float(stats.f.ppf(tail, k - 1, degrees))
+        ratio = between / noise
+        low, high = (ratio / float(stats.f.ppf(q, k - 1, r - 1)) for q in (1 - tail, tail))
     return Spread(
         depth=depth,
         settings=k,
@@ -101,6 +101,15 @@ def spread_of(settings: Array, repeats: Array, depth: int) -> Spread:
         low=low,
         high=high,
     )
+
+
+def _rest(table: Array) -> float:
+    """Mean square that the means of rows and columns leave open, over the number of columns; 0 with a single one."""
+    rows, columns = table.shape
+    if columns < 2:
+        return 0.0
+    rest = table - table.mean(axis=1, keepdims=True) - table.mean(axis=0) + table.mean()
+    return float(np.sum(rest**2)) / ((rows - 1) * (columns - 1)) / columns
 
 
 def changes_of(runs: Sequence[Mapping[int, Feedback]], metric: str, depth: int) -> tuple[Array, list[int]]:

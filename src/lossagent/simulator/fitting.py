@@ -22,7 +22,7 @@ from lossagent.simulator.transitions import Array, Transitions, transitions_of
 from lossagent.study.outcome import Outcome
 
 FEWEST_RUNS, FEWEST_STAGES = 3, 12
-RATE, DELAY = (0.0, 1.0), (-0.5, 0.9)
+RATE, DELAY = (0.0, 1.3), (-0.3, 0.9)
 """Limits of what a score returns by, and of the share of the last change that comes late; within them it is stable."""
 
 

@@ -93,7 +93,8 @@ def _recorded(one: Outcome, goal: Goal) -> float | None:
 
 
 def _simulated(one: Outcome, goal: Goal, model: Model) -> float | None:
-    """Mean utility of the best state of simulated runs under the recorded weights."""
+    """Mean utility of the state that simulated runs under the recorded weights keep: the best one on the selection set,
+    the last one where there is none, as a real run does."""
     found: list[float] = []
     for draw in range(DRAWS):
         world = World(model, draw)
@@ -104,7 +105,7 @@ def _simulated(one: Outcome, goal: Goal, model: Model) -> float | None:
         values = [_utility(model, goal, latent, world.start) for latent in states.values()]
         known = [v for v in values if v is not None]
         if known:
-            found.append(max(known))
+            found.append(max(known) if model.selection is not None else known[-1])
     return float(np.mean(found)) if found else None
 
 

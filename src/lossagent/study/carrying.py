@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from lossagent import evaluation
-from lossagent.errors import Damaged, Refused
+from lossagent.errors import Damaged, Refused, RunBusy
 from lossagent.experiment import Experiment, load, located
 from lossagent.runs import is_run, read_trajectory, write_atomically
 from lossagent.session import FixedRun, Known, ScoreMemory, Session, Watch
@@ -60,6 +62,25 @@ class Carrier:
         """
         if self.done(job):
             return read_outcome(place(self.folder, job.objective, job.arm, job.seed))
+        with self._alone(job):
+            return self._carry_out(job)
+
+    @contextmanager
+    def _alone(self, job: Job) -> Generator[None]:
+        """Keeps a second worker of this machine off a run, also before it has a folder."""
+        run = self.run_folder(job)
+        run.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(str(run.with_name(f"{run.name}.lease")))
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise RunBusy(f"another process is at {job}.") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _carry_out(self, job: Job) -> Outcome:
         experiment, run = self.study.experiment_of(job), self.run_folder(job)
         if is_run(run):
             refuse_other(run, experiment)
@@ -84,7 +105,6 @@ class Carrier:
         Raises:
             Refused: it cannot be, or its image sets have changed since another run.
         """
-        run.parent.mkdir(parents=True, exist_ok=True)
         file = self.folder / OVERLAPS / f"{sets_key(experiment)}.json"
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -9,10 +9,13 @@ from __future__ import annotations
 import importlib.util
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from filelock import FileLock
 
 from lossagent.errors import Failed, MissingPackage, Refused
 from lossagent.study.jobs import Job
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     import optuna
 
 JOURNAL = "journal.log"
+OPEN = ("WAITING", "RUNNING")
 STALE = 180.0
 """Seconds without a sign of life after which a worker on another machine is taken for dead."""
 BEATS = 6
@@ -51,11 +55,15 @@ class Queue:
         store: Optuna's study that holds an entry for each attempt at a job.
         presence: this worker's, by which others know that it lives.
         stale: seconds after which a silent worker on another machine is taken for dead.
+        turn: held while a job is claimed.
+        shut: ends the connection to a database.
     """
 
     store: optuna.Study
     presence: Presence
     stale: float = STALE
+    turn: AbstractContextManager[object] = field(default_factory=nullcontext[None])
+    shut: Callable[[], None] = field(default_factory=lambda: nothing)
     _heard: dict[int, tuple[object, float]] = field(default_factory=dict[int, tuple[object, float]])
 
     def claim(self, jobs: tuple[Job, ...], done: Callable[[Job], bool]) -> Claim | None:
@@ -65,16 +73,17 @@ class Queue:
             jobs: those that may be begun, in order.
             done: whether a job needs no more work; asked before it is claimed, and after.
         """
-        entries = self._entries()
-        taken = {e.user_attrs.get("job") for e in entries if e.state.name in ("WAITING", "RUNNING")}
-        free = next((job for job in jobs if job.key not in taken and not done(job)), None)
-        waiting = any(e.state.name == "WAITING" for e in entries)
-        if free is None and not waiting:
-            return None
-        if not waiting:
-            assert free is not None
-            self.store.enqueue_trial({}, user_attrs={"job": free.key})
-        return self._take(jobs, done)
+        with self.turn:
+            entries = self._entries()
+            taken = {e.user_attrs.get("job") for e in entries if e.state.name in OPEN}
+            free = next((job for job in jobs if job.key not in taken and not done(job)), None)
+            waiting = any(e.state.name == "WAITING" for e in entries)
+            if free is None and not waiting:
+                return None
+            if not waiting:
+                assert free is not None
+                self.store.enqueue_trial({}, user_attrs={"job": free.key})
+            return self._take(jobs, done)
 
     def _take(self, jobs: tuple[Job, ...], done: Callable[[Job], bool]) -> Claim | None:
         trial = self.store.ask()
@@ -84,14 +93,15 @@ class Queue:
         entries = self._entries()
         # Of two entries for one job the earlier one has it.
         earlier = [e for e in entries if e.user_attrs.get("job") == key and e.number < trial.number]
-        if job is None or done(job) or any(e.state.name in ("WAITING", "RUNNING") for e in earlier):
+        if job is None or done(job) or any(e.state.name in OPEN for e in earlier):
             self._end(trial.number)
             return None
         return Claim(job, trial, sum("reason" in e.user_attrs for e in earlier))
 
     def finish(self, claim: Claim, seconds: float) -> None:
         """The job is done."""
-        self.store.tell(claim.trial, seconds, skip_if_finished=True)
+        with unless_over():
+            self.store.tell(claim.trial, seconds, skip_if_finished=True)
 
     def give_back(self, claim: Claim) -> None:
         """The job is not done, through no fault of its own."""
@@ -99,31 +109,27 @@ class Queue:
 
     def fail(self, claim: Claim, reason: str) -> None:
         """The job failed; the reason counts against it."""
-        claim.trial.set_user_attr("reason", reason[:500])
+        with unless_over():
+            claim.trial.set_user_attr("reason", reason[:500])
         self._end(claim.trial.number)
 
     def beat(self, claim: Claim) -> None:
         """A sign of life."""
-        claim.trial.set_user_attr("beat", time.time())
+        with unless_over():
+            claim.trial.set_user_attr("beat", time.time())
 
     def bury(self) -> list[str]:
         """Frees the jobs of workers that are dead; returns their keys."""
-        import optuna
-
         freed: list[str] = []
         for entry in self._entries():
-            if entry.state == optuna.trial.TrialState.RUNNING and self._dead(entry):
+            if entry.state.name == "RUNNING" and self._dead(entry):
                 self._end(entry.number)
                 freed.append(str(entry.user_attrs.get("job")))
         return freed
 
     def close(self) -> None:
         """Ends the connection to a database."""
-        import optuna
-
-        place = self.store._storage  # pyright: ignore[reportPrivateUsage]  (Optuna has no public way)
-        if isinstance(place, optuna.storages.RDBStorage):
-            place.engine.dispose()
+        self.shut()
 
     def _dead(self, entry: optuna.trial.FrozenTrial) -> bool:
         worker = entry.user_attrs.get("worker")
@@ -145,8 +151,17 @@ class Queue:
     def _end(self, number: int) -> None:
         import optuna
 
-        # Another worker may have buried it in the meantime.
-        self.store.tell(number, state=optuna.trial.TrialState.FAIL, skip_if_finished=True)
+        with unless_over():
+            self.store.tell(number, state=optuna.trial.TrialState.FAIL, skip_if_finished=True)
+
+
+@contextmanager
+def unless_over() -> Generator[None]:
+    """Lets an entry be over that another worker has ended in the meantime, taking this one for dead."""
+    import optuna
+
+    with suppress(optuna.exceptions.UpdateFinishedTrialError):
+        yield
 
 
 def open_queue(study: Path, name: str, presence: Presence, storage: str | None = None, stale: float = STALE) -> Queue:
@@ -170,11 +185,17 @@ def open_queue(study: Path, name: str, presence: Presence, storage: str | None =
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     journal = study / JOURNAL
+    turn: AbstractContextManager[object] = nullcontext()
+    shut: Callable[[], None] = nothing
     try:
         if storage is None:
-            place: str | optuna.storages.BaseStorage = optuna.storages.JournalStorage(JournalFileBackend(str(journal)))
+            place: optuna.storages.BaseStorage = optuna.storages.JournalStorage(JournalFileBackend(str(journal)))
         else:
-            place = storage
+            place = optuna.storages.RDBStorage(storage)
+            shut = place.engine.dispose
+            if storage.startswith("sqlite"):
+                # It has no way to claim a row; but then all workers are on one machine.
+                turn = FileLock(str(study / "claiming.lease"))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             store = optuna.create_study(storage=place, study_name=name, load_if_exists=True)
@@ -188,4 +209,8 @@ def open_queue(study: Path, name: str, presence: Presence, storage: str | None =
         if type(error).__module__.split(".")[0] not in ("sqlalchemy", "optuna", "psycopg2", "pymysql"):
             raise
         raise Refused(f"--storage {storage} cannot be opened: {str(error).splitlines()[0]}") from error
-    return Queue(store, presence, stale)
+    return Queue(store, presence, stale, turn, shut)
+
+
+def nothing() -> None:
+    """Does nothing."""

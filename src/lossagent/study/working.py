@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
 from lossagent.errors import Damaged, LossAgentError, Refused, RunBusy, Waiting
@@ -199,6 +199,7 @@ def join_in(
     try:
         name = f"{carrier.study.name}-{read_registration(folder).identity}"
         queue = open_queue(folder, name, presence, storage, stale)
-        return Worker(carrier, queue, jobs, Told(done, given_up, say), deadline, leader).work()
+        with closing(queue):
+            return Worker(carrier, queue, jobs, Told(done, given_up, say), deadline, leader).work()
     finally:
         presence.leave()

@@ -75,7 +75,7 @@ def opening(view: View, prompting: LLMOptions, short: bool) -> tuple[Message, st
         *(_limit(view, i) for i in range(len(view.goal.constraints))),
         f"Now two ways to set the weights for the next {view.stage_iterations} steps are compared.",
     )
-    return Message(role="system", content=system(view, prompting, None)), "\n".join(p for p in parts if p)
+    return Message(role="system", content=system(view, prompting)), "\n".join(p for p in parts if p)
 
 
 def comparison(view: View, found: Slate, first: int, second: int) -> str:

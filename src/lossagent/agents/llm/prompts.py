@@ -9,7 +9,7 @@ from lossagent.agents.llm.evidence import losses
 from lossagent.agents.llm.formats import Described, Example, Format
 from lossagent.agents.llm.history import full, summary
 from lossagent.agents.llm.options import LLMOptions
-from lossagent.agents.llm.scores import Shown, aims, directions, shown
+from lossagent.agents.llm.scores import Shown, aims, directions, metrics_of, shown
 from lossagent.agents.llm.shared import own, skeleton
 from lossagent.agents.llm.text import number, quoted, score
 from lossagent.agents.llm.trends import trends
@@ -49,7 +49,7 @@ def messages(asked: Question, options: LLMOptions, short: bool = False) -> tuple
     """
     user = shared if options.share and asked.image is not None else paper
     return (
-        Message(role="system", content=system(asked.view, options, asked.image)),
+        Message(role="system", content=system(asked.view, options)),
         Message(role="user", content=user(asked, options, short)),
     )
 
@@ -72,15 +72,14 @@ def shared(asked: Question, options: LLMOptions, short: bool) -> str:
     return "\n\n".join("\n".join(line for line in part if line) for part in parts)
 
 
-def system(view: View, options: LLMOptions, image: str | None) -> str:
+def system(view: View, options: LLMOptions) -> str:
     """Role, what the model receives, how training goes, what the score means, and the goal.
 
     Args:
         view: what the agent sees.
         options: ``direction`` decides whether it says which way of the score is better (Table 7).
-        image: the feedback image that the question is about, ``None`` for means over all.
     """
-    clear, sees = options.direction == "on", shown(view, image)
+    clear = options.direction == "on"
     span = (
         "The list goes back to the beginning of training."
         if options.history == "all"
@@ -92,8 +91,8 @@ def system(view: View, options: LLMOptions, image: str | None) -> str:
         f"The model is trained with one set of weights after the other, each for {view.stage_iterations} parameter "
         f"updates. {span}",
         "The feedback shows how the restored images changed with each of them.",
-        "The score stands for the overall quality of the restored images." if sees.metrics else "",
-        directions(view, sees) if clear else "",
+        "The score stands for the overall quality of the restored images." if metrics_of(view) else "",
+        directions(view) if clear else "",
         f"Your ultimate goal is to help the model {aims(view, clear)}.",
         _wish(view),
         losses(view, options.evidence),
@@ -122,10 +121,9 @@ def needs(asked: Question, options: LLMOptions, rule: str) -> str:
         rule: the form in words.
     """
     view = asked.view
-    clear, sees = options.direction != "all_off", shown(view, asked.image)
     previous, bounds = view.previous, view.bounds
-    goal = f"Your ultimate goal is to help the model {aims(view, clear)}"
-    if len(sees.metrics) == 1 and view.goal.targets:
+    goal = f"Your ultimate goal is to help the model {aims(view, options.direction != 'all_off')}"
+    if len(metrics_of(view)) == 1 and view.goal.targets:
         goal += " (which means better images)"
     rules = [
         rule,

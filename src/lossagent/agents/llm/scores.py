@@ -77,13 +77,18 @@ class Shown:
         return " (over all images)" if apart else ""
 
 
-def shown(view: View, image: str | None) -> Shown:
+def metrics_of(view: View) -> tuple[str, ...]:
     """The targets and the constrained metrics; for a wish without targets every metric that is no guard."""
     names = [t.metric for t in view.goal.targets]
     names += [c.metric for c in view.goal.constraints if c.metric not in names]
     if not view.goal.targets:
         names += [m for m in view.metrics if m not in names and m not in view.guards]
-    unique = tuple(dict.fromkeys(names))
+    return tuple(dict.fromkeys(names))
+
+
+def shown(view: View, image: str | None) -> Shown:
+    """The scores of a prompt about an image, or about means over all."""
+    unique = metrics_of(view)
     named = {metric: _scored_images(view, (metric,)) for metric in unique}
     pooled = frozenset(metric for metric, images in named.items() if images == (POOLED,))
     return Shown(unique, image, len(images_of(view, unique)), pooled)
@@ -122,13 +127,14 @@ def direction_of(view: View, metric: str) -> Direction | None:
     return facts.direction if facts is not None else None
 
 
-def directions(view: View, shown: Shown) -> str:
+def directions(view: View) -> str:
     """Sentences such as ``A LOWER score means better quality.``"""
     parts: list[str] = []
-    for metric in shown.metrics:
+    metrics = metrics_of(view)
+    for metric in metrics:
         direction = direction_of(view, metric)
         if direction is not None:
-            label = "score" if len(shown.metrics) == 1 else f"{metric} score"
+            label = "score" if len(metrics) == 1 else f"{metric} score"
             parts.append(f"A {direction.upper()} {label} means better quality.")
     return " ".join(parts)
 
@@ -138,7 +144,7 @@ def aims(view: View, clear: bool) -> str:
     targets = view.goal.targets
     if not targets:
         return "fulfil the wish"
-    if len(shown(view, None).metrics) == 1:
+    if len(metrics_of(view)) == 1:
         return f"reach a {targets[0].direction.upper()} score" if clear else "reach a better score"
     names = [f"a {t.direction.upper()} {t.metric}" if clear else f"a better {t.metric}" for t in targets]
     text = f"reach {_joined(names)}"

@@ -48,7 +48,7 @@ class Search:
     range: float = 16.0
     startup: int = 3
     population: int = 4
-    sigma: float = 1.0
+    sigma: float = 1.5
     name: str = "search"
 
     def __post_init__(self) -> None:

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lossagent.agents.base import View
+from lossagent.agents.comparing import gain
 from lossagent.agents.rollback import damaged
-from lossagent.feedback import Feedback
-from lossagent.noise import paired_change
 from lossagent.records import State
-from lossagent.utility import UTILITY, points
 from lossagent.weights import Weights
 
 Credit = Literal["change", "score"]
@@ -50,9 +48,25 @@ def evaluations(view: View, credit: Credit, off: frozenset[str]) -> tuple[Evalua
             run at that depth where it is known. ``"score"``: the same against S_0.
         off: losses that are off.
     """
-    read = _Reader(view, credit)
-    found = (read(s) for s in view.trajectory.scored if s.weights is not None and s.weights.off == off)
-    return tuple(e for e in found if e is not None)
+    told = (
+        _evaluation(view, s, credit) for s in view.trajectory.scored if s.weights is not None and s.weights.off == off
+    )
+    return tuple(e for e in told if e is not None)
+
+
+def _evaluation(view: View, state: State, credit: Credit) -> Evaluation | None:
+    assert state.weights is not None
+    assert state.parent is not None
+    base = view.trajectory.states[0 if credit == "score" else state.parent]
+    change = gain(view, state, base) if base.feedback is not None else None
+    miss = view.violation(state) if change is not None else 0.0
+    if change is None or math.isinf(miss):
+        return Evaluation(state.id, state.weights, None) if damaged(state) else None
+    if miss == 0:
+        return Evaluation(state.id, state.weights, change)
+    before = view.violation(base) if credit == "change" else 0.0
+    # A parent whose limits nobody can check says nothing of the change.
+    return Evaluation(state.id, state.weights, change, miss if math.isinf(before) else miss - before)
 
 
 def graded(told: Sequence[Evaluation]) -> tuple[float, ...]:
@@ -73,53 +87,3 @@ def graded(told: Sequence[Evaluation]) -> tuple[float, ...]:
         else:
             values.append(e.utility if e.miss is None else ceiling - (e.miss - least))
     return tuple(values)
-
-
-class _Reader:
-    """Reads states one by one; the scores of each state are turned into points once."""
-
-    def __init__(self, view: View, credit: Credit) -> None:
-        self.view, self.credit = view, credit
-        self._points: dict[int, Feedback] = {}
-        self._drift: dict[int, float] = {}
-
-    def __call__(self, state: State) -> Evaluation | None:
-        """The evaluation of a scored state, ``None`` where there is no verdict."""
-        assert state.weights is not None
-        assert state.parent is not None
-        states = self.view.trajectory.states
-        base = states[0] if self.credit == "score" else states[state.parent]
-        change = self._change(state, base)
-        miss = 0.0 if change is None else self.view.violation(state)
-        if change is None or math.isinf(miss):
-            return Evaluation(state.id, state.weights, None) if damaged(state) else None
-        if miss == 0:
-            return Evaluation(state.id, state.weights, change - self._drift_at(state.depth))
-        before = self.view.violation(base) if self.credit == "change" else 0.0
-        # A parent whose limits nobody can check says nothing of the change.
-        miss = miss if math.isinf(before) else miss - before
-        return Evaluation(state.id, state.weights, change - self._drift_at(state.depth), miss)
-
-    def _change(self, state: State, base: State) -> float | None:
-        if base.feedback is None:
-            return None
-        # One resample: the interval is not looked at.
-        return paired_change(self._at(state), self._at(base), UTILITY, None, seed=0, resamples=1).mean
-
-    def _at(self, state: State) -> Feedback:
-        if state.id not in self._points:
-            assert state.feedback is not None
-            self._points[state.id] = points(state.feedback, self.view.goal)
-        return self._points[state.id]
-
-    def _drift_at(self, depth: int) -> float:
-        """What the fixed run gained on the way to a depth; 0 where it is not known."""
-        if depth not in self._drift:
-            fixed, goal = self.view.fixed, self.view.goal
-            earlier = 0 if self.credit == "score" else depth - 1
-            gain = None
-            if depth in fixed and earlier in fixed:
-                here, there = points(fixed[depth], goal), points(fixed[earlier], goal)
-                gain = paired_change(here, there, UTILITY, None, seed=0, resamples=1).mean
-            self._drift[depth] = gain or 0.0
-        return self._drift[depth]

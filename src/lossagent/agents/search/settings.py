@@ -33,7 +33,7 @@ class SearchSettings(AgentOptions):
     range: float = Field(default=16.0, gt=1, allow_inf_nan=False)
     startup: int = Field(default=3, ge=1)
     population: int = Field(default=4, ge=2)
-    sigma: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    sigma: float = Field(default=1.5, gt=0, allow_inf_nan=False)
 
     def bare(self, chat: ChatModel | None) -> Agent:
         """Needs the packages of the extra ``search``, but for ``random``."""
