@@ -182,7 +182,7 @@ def steer(
     log: MemoryLog | RunFolder, agent: Agent, text: str = "plain", feedback: Feedback | None = None
 ) -> Trajectory:
     """Three stages, of which the second is worse."""
-    goal = GOAL.model_copy(update={"wish": text or "none"})
+    goal = GOAL.model_copy(update={"wish": text if text.strip() else "none"})
     steering = Steering(
         agent=agent,
         goal=goal,

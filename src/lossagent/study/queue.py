@@ -32,6 +32,10 @@ BEATS = 6
 """Signs of life within that time."""
 
 
+def nothing() -> None:
+    """Does nothing."""
+
+
 @dataclass(frozen=True)
 class Claim:
     """A job that this worker has.
@@ -63,7 +67,7 @@ class Queue:
     presence: Presence
     stale: float = STALE
     turn: AbstractContextManager[object] = field(default_factory=nullcontext[None])
-    shut: Callable[[], None] = field(default_factory=lambda: nothing)
+    shut: Callable[[], None] = nothing
     _heard: dict[int, tuple[object, float]] = field(default_factory=dict[int, tuple[object, float]])
 
     def claim(self, jobs: tuple[Job, ...], done: Callable[[Job], bool]) -> Claim | None:
@@ -210,7 +214,3 @@ def open_queue(study: Path, name: str, presence: Presence, storage: str | None =
             raise
         raise Refused(f"--storage {storage} cannot be opened: {str(error).splitlines()[0]}") from error
     return Queue(store, presence, stale, turn, shut)
-
-
-def nothing() -> None:
-    """Does nothing."""
