@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from command_line import command
 from lossagent import recipes
+from lossagent.study.outcome import read_outcomes
 from lossagent.study.plan import Study
 
 SCALES = ("paper", "small", "smoke")
@@ -54,3 +56,23 @@ def test_ablations_differ_from_the_whole_in_one_setting(tmp_path: Path) -> None:
             next(found.experiment_of(j).agent.model_dump() for j in found.jobs if j.arm == arm) for arm in arms
         )
         assert len([key for key in one if one[key] != other[key]]) == 1
+
+
+def assert_it_runs(name: str, folder: Path) -> None:
+    file = folder / "study.yaml"
+    file.write_text(recipes.text(name, "smoke"), encoding="utf-8")
+    done = command("compare", str(file), "--out", str(folder / "out"), "--workers", "1")
+    assert done.status == 0, done.err
+    outcomes = read_outcomes(folder / "out")
+    assert len(outcomes) == len(Study.load(file).jobs)
+    assert (folder / "out" / "page.html").exists()
+
+
+def test_a_smoke_study_runs_from_its_recipe_to_its_page(tmp_path: Path) -> None:
+    assert_it_runs("figure-5", tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in ALL if name != "figure-5"])
+def test_every_smoke_study_runs(name: str, tmp_path: Path) -> None:
+    assert_it_runs(name, tmp_path)
