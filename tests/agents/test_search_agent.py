@@ -256,8 +256,8 @@ def test_where_a_stage_starts_from() -> None:
     trajectory = grow([(0, W, niqe(6.0)), (1, weights(1.0, 0.2, 0.01), niqe(5.0)), (2, W, niqe(5.5))])
     starts = {r: Search("random", r).decide(seen(trajectory), forget).restart_from for r in ("head", "best", "start")}
     assert starts == {"head": 3, "best": 2, "start": 0}
-    assert not Search("gp").needs_restart
-    assert Search("gp", "best").needs_restart
+    assert not Search("gp", "head").needs_restart
+    assert Search("gp").needs_restart
     with pytest.raises(Refused, match="can_restart"):
         Steering(agent=Search("random", "best"), goal=GOAL, initial=W, stages=3)
 
@@ -275,9 +275,9 @@ def test_draws_before_the_model_differ_from_stage_to_stage() -> None:
 
 def test_a_wish_alone_suffices_for_random_search_only() -> None:
     wish = seen(line(6.0), goal=Goal(wish="no plastic skin"))
-    assert not Search("random").needs_utility
-    assert Search("random").decide(wish, forget).restart_from == 1
-    for agent in (Search("tpe"), Search("random", "best")):
+    assert not Search("random", "head").needs_utility
+    assert Search("random", "head").decide(wish, forget).restart_from == 1
+    for agent in (Search("tpe"), Search("random")):
         assert agent.needs_utility
         with pytest.raises(Refused, match="proxy metric"):
             agent.decide(wish, forget)

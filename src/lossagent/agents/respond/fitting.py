@@ -1,4 +1,4 @@
-"""The response model of a view: which features, which prior, which posterior."""
+"""The response model of a view: which prior, which observations, which posterior."""
 
 from __future__ import annotations
 
@@ -7,91 +7,108 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lossagent.agents.anchor import anchor_of
 from lossagent.agents.base import View
+from lossagent.agents.respond.features import Features
 from lossagent.agents.respond.model import Array, Posterior
-from lossagent.agents.respond.responses import Response, moved, responses
+from lossagent.agents.respond.responses import Quantity, Response, responses
+from lossagent.records import State
 from lossagent.weights import Weights
+
+FORGET = 0.9
+"""Count of a stage against that of the one after it."""
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Prior standard deviations, in units of the stage's noise, and means. Chosen in a simulation, see the docs.
+
+    Attributes:
+        intercept: of the change under the initial weights.
+        pull, pull_sd: share of the way to its equilibrium that a score goes in one stage (no unit).
+        early, early_sd: what comes on top in the first stage and fades: training under new losses begins with a fall.
+        linear, quadratic: of the change for a factor of four.
+        share, share_squared: of the change for a whole gradient share.
+        images: the noise variance is so many times that of the paired change over images, which leaves out the
+            variation between two trainings.
+        weight: shape of the inverse-gamma distribution of the noise variance: as many observations as twice this.
+    """
+
+    intercept: float = 4.0
+    pull: float = 0.5
+    pull_sd: float = 0.2
+    early: float = -2.0
+    early_sd: float = 2.0
+    linear: float = 1.5
+    quadratic: float = 0.5
+    share: float = 6.0
+    share_squared: float = 6.0
+    images: float = 4.0
+    weight: float = 1.0
+
+    def over(self, features: Features, noise: float) -> Posterior:
+        """The distribution before any stage, for quantities that are divided by ``noise``."""
+        d, m = len(features.names), len(features.on)
+        mean = np.concatenate([[0.0, -self.pull, self.early], np.zeros(2 * d + 2 * m)])
+        sds = [[self.intercept, self.pull_sd, self.early_sd], [self.linear] * d, [self.quadratic] * d]
+        sds += [[self.share] * m, [self.share_squared] * m]
+        return Posterior(mean, np.diag(1 / np.concatenate(sds) ** 2), self.weight, self.weight)
 
 
 @dataclass(frozen=True)
 class Fit:
-    """The posterior over a stage's change of utility, and how weights become features.
+    """The posterior over a stage's change of one quantity.
 
     Attributes:
-        names: the losses that can be moved.
-        anchor: the loss that they are measured against.
-        centre: (d,) log-ratios that count as zero: the initial ones.
-        scale: length of one unit of log-ratio, in natural logarithms.
-        posterior: over the coefficients of 1, x, x^2, x_m x_n and the parent's utility.
-        base: utility of the head.
+        features: how stages become rows.
+        posterior: over the coefficients, of quantities divided by ``noise``.
+        noise: the prior's guess of a stage's noise, in points.
         responses: the stages behind it.
+        quantity: what is modelled.
     """
 
-    names: tuple[str, ...]
-    anchor: str
-    centre: Array
-    scale: float
+    features: Features
     posterior: Posterior
-    base: float
+    noise: float
     responses: tuple[Response, ...]
+    quantity: Quantity
+
+    def rows(self, ratios: Array, view: View, start: State) -> Array:
+        """Rows of stages from a state under (n, d) log-ratios."""
+        base = self.quantity.value(start, view) / self.noise
+        return self.features.rows(ratios, base, start.depth + 1.0)
 
     def ratios(self, weights: Weights) -> Array:
-        """(d,) log-ratios of weights."""
-        logs = weights.log_ratios(self.anchor)
-        return np.array([logs[n] for n in self.names], dtype=np.float64)
-
-    def features(self, ratios: Array) -> Array:
-        """(n, d) log-ratios of stages from the head -> (n, p)."""
-        return features((ratios - self.centre) / self.scale, np.full(len(ratios), self.base))
+        """(d,) log-ratios."""
+        return self.features.ratios(weights)
 
 
-def features(x: Array, base: Array) -> Array:
-    """(n, d) scaled log-ratios and (n,) utilities of the parents -> (n, p) features 1, u, x, x^2."""
-    return np.column_stack([np.ones(len(x)), base, x, x**2])
+def fitted(view: View, quantity: Quantity, forget: float = FORGET, prior: Prior | None = None) -> Fit:
+    """The posterior after all stages of a view.
 
-
-def fitted(view: View) -> Fit:
-    """The posterior after all stages of a view, recent ones counted most.
-
-    Raises:
-        Refused: the goal has no utility.
+    Args:
+        view: what is known.
+        quantity: what is modelled.
+        forget: each stage counts so many times the next, in (0, 1].
+        prior: what is assumed before the first stage.
     """
-    view.goal.require_utility("the response model")
-    previous = view.previous
-    anchor, names = anchor_of(previous, view.bounds), moved(view)
-    logs = view.trajectory.initial.log_ratios(anchor)
-    centre = np.array([logs[n] for n in names], dtype=np.float64)
-    scale = math.log(view.bounds.trust or 10.0)
-    found = responses(view)
-    d = len(names)
-    prior = Posterior(
-        mean=np.concatenate([[0.0, -0.2], np.zeros(2 * d)]),
-        precision=np.diag(1 / np.concatenate([[4.0, 0.04], np.full(d, 2.0), np.full(d, 0.5)]) ** 2),
-        shape=1.0,
-        rate=_rate(found),
-    )
-    fit = Fit(names, anchor, centre, scale, prior, _base(view), found)
-    if not found:
-        return fit
-    x = (np.array([r.ratios for r in found], dtype=np.float64).reshape(len(found), d) - centre) / scale
-    base = np.array([r.base for r in found])
-    change = np.array([r.change for r in found])
-    newest = view.next_id - 1
-    weights = 0.9 ** np.array([newest - r.state for r in found], dtype=np.float64)
-    posterior = prior.updated(features(x, base), change, weights)
-    return Fit(names, anchor, centre, scale, posterior, fit.base, found)
+    prior = prior or Prior()
+    features = Features.of(view)
+    found = responses(view, quantity)
+    noise = _noise(view, quantity, found, prior)
+    posterior = prior.over(features, noise)
+    if found:
+        base = np.array([r.base for r in found]) / noise
+        depth = np.array([r.depth for r in found], dtype=np.float64)
+        rows = features.rows(features.stack([r.weights for r in found]), base, depth)
+        counts = np.array([r.count * forget**r.age for r in found])
+        posterior = posterior.updated(rows, np.array([r.change for r in found]) / noise, counts)
+    return Fit(features, posterior, noise, found, quantity)
 
 
-def _rate(found: tuple[Response, ...]) -> float:
-    variances = [r.variance for r in found if r.variance is not None]
-    return max(float(np.mean(variances)) if variances else 1.0, 1e-6)
-
-
-def _base(view: View) -> float:
-    """Utility of the head over S_0; 0 where it is not known."""
-    head, start = view.head.feedback, view.trajectory.start.feedback
-    if head is None or start is None:
-        return 0.0
-    utility = view.goal.utility(head, start)
-    return 0.0 if utility is None else utility
+def _noise(view: View, quantity: Quantity, found: tuple[Response, ...], prior: Prior) -> float:
+    """Standard deviation of a stage's change, in points: from image to image, made larger for what that leaves out."""
+    tolerance = quantity.tolerance(view)
+    variances = [r.variance for r in found if r.variance is not None and r.own]
+    if not variances:
+        return tolerance or 1.0
+    return max(math.sqrt(prior.images * float(np.mean(variances))), tolerance / 2, 1e-6)

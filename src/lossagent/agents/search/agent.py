@@ -14,7 +14,7 @@ from lossagent.agents.repeats import unrepeated
 from lossagent.agents.rollback import best_restorable
 from lossagent.agents.search.cma import next_candidate
 from lossagent.agents.search.evaluations import Credit, Evaluation, evaluations
-from lossagent.agents.search.samplers import next_point
+from lossagent.agents.search.samplers import NEWEST, next_point
 from lossagent.agents.search.space import Space, space_of
 from lossagent.errors import MissingPackage, Refused
 from lossagent.records import Decision, State
@@ -43,7 +43,7 @@ class Search:
     """
 
     method: Method = "gp"
-    restart_from: Start = "head"
+    restart_from: Start = "best"
     credit: Credit = "change"
     range: float = 16.0
     startup: int = 3
@@ -104,7 +104,7 @@ class Search:
         return space.weights(point, previous), thoughts
 
     def _told(self, view: View, previous: Weights) -> tuple[Evaluation, ...]:
-        return evaluations(view, self.credit, previous.off)
+        return evaluations(view, self.credit, previous.off, NEWEST if self.method == "gp" else None)
 
     def _ask(self, view: View, space: Space, told: Sequence[Evaluation]) -> tuple[tuple[float, ...], str]:
         generator = view.rng(f"search/{self.method}")

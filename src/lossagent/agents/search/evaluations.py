@@ -36,7 +36,7 @@ class Evaluation:
     miss: float | None = None
 
 
-def evaluations(view: View, credit: Credit, off: frozenset[str]) -> tuple[Evaluation, ...]:
+def evaluations(view: View, credit: Credit, off: frozenset[str], newest: int | None = None) -> tuple[Evaluation, ...]:
     """Every stage of the whole tree that can be told, in the order of decisions.
 
     Left out are stages in which other losses were on, and those without a verdict: the state or what it is compared
@@ -47,10 +47,10 @@ def evaluations(view: View, credit: Credit, off: frozenset[str]) -> tuple[Evalua
         credit: ``"change"``: the change of utility against the parent, paired by image, less the change of the fixed
             run at that depth where it is known. ``"score"``: the same against S_0.
         off: losses that are off.
+        newest: how many stages are looked at, from the newest backwards; ``None`` for all.
     """
-    told = (
-        _evaluation(view, s, credit) for s in view.trajectory.scored if s.weights is not None and s.weights.off == off
-    )
+    stages = [s for s in view.trajectory.scored if s.weights is not None and s.weights.off == off]
+    told = (_evaluation(view, s, credit) for s in (stages if newest is None else stages[-newest:]))
     return tuple(e for e in told if e is not None)
 
 

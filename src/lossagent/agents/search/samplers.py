@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
 Sampler = Literal["tpe", "gp"]
-NEWEST = 50
-"""The GP is told of so many evaluations at most: fitting costs the cube of their number."""
+NEWEST = 20
+"""The GP is told of so many stages at most: fitting costs the cube of their number."""
 
 
 def next_point(space: Space, told: Sequence[Evaluation], method: Sampler, startup: int, seed: int) -> tuple[float, ...]:
@@ -27,8 +27,7 @@ def next_point(space: Space, told: Sequence[Evaluation], method: Sampler, startu
 
     Args:
         space: the box.
-        told: evaluations; one outside the box is left out, since a sampler knows no points out there, and for the GP
-            all but the newest 50.
+        told: evaluations; one outside the box is left out, since a sampler knows no points out there.
         method: which sampler.
         startup: evaluations before its model is asked, the first stage among them.
         seed: of this decision's draws. The study is new each time, so it must differ between decisions.
@@ -40,7 +39,6 @@ def next_point(space: Space, told: Sequence[Evaluation], method: Sampler, startu
         name: FloatDistribution(low, high) for name, low, high in zip(space.names, space.low, space.high, strict=True)
     }
     placed = [(e, point) for e in told if (point := space.inside(space.point(e.weights))) is not None]
-    placed = placed[-NEWEST:] if method == "gp" else placed
     trials = [
         optuna.trial.create_trial(params=dict(zip(space.names, point, strict=True)), distributions=ranges, value=value)
         for (_, point), value in zip(placed, graded([e for e, _ in placed]), strict=True)

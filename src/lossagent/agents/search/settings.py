@@ -28,7 +28,7 @@ class SearchSettings(AgentOptions):
 
     kind: Literal["search"] = "search"
     method: Method = "gp"
-    restart_from: Start = "head"
+    restart_from: Start = "best"
     credit: Credit = "change"
     range: float = Field(default=16.0, gt=1, allow_inf_nan=False)
     startup: int = Field(default=3, ge=1)
