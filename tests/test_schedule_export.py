@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -130,6 +132,19 @@ def test_what_makes_no_schedule_is_refused(
     assert refused.status == 2
     assert said in refused.err
     assert not list(tmp_path.iterdir())
+
+
+def test_the_page_shows_what_runs(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).resolve().parents[1] / "docs" / "replay.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^lossagent ((?:export|run) .*)$", page, re.MULTILINE)
+    assert len(lines) == 2
+    (tmp_path / "runs").mkdir()
+    shutil.copytree(run, tmp_path / "runs" / "niqe")
+    monkeypatch.chdir(tmp_path)
+    for line in lines:
+        ran = command(*shlex.split(line))
+        assert ran.status == 0, ran.err
+    assert read_trajectory(tmp_path / "runs" / "niqe-schedule").finished is not None
 
 
 def test_a_file_that_is_there_is_not_written_over(run: Path, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from lossagent.agents.hybrid.preference import from_choice, from_pairs, strength
 from lossagent.agents.hybrid.settings import HybridSettings
 from lossagent.agents.hybrid.slate import Slate, slate
 from lossagent.agents.hybrid.wording import change, forecast
+from lossagent.agents.respond import Respond
 from lossagent.chat import AnswerFormat, Completion, Replay, Scripted
 from lossagent.chat.scripted import Reply
 from lossagent.errors import ChatFailed, Refused
@@ -87,6 +88,8 @@ def test_a_liking_for_the_first_place_cancels(trust: float | str) -> None:
         found = slate(view(seed), options)
         decision = asked(Scripted(lambda messages, seed: PLACE), options, view(seed))
         assert decision.weights == found.candidates[found.favourite].weights
+        alone = Respond(restart="never").decide(view(seed), forget).weights
+        assert decision.weights.values() == pytest.approx(alone.values(), rel=0.05)
         assert decision.adjusted_by == ()
         assert "+2.30 for whichever stood first" in decision.thoughts
 
@@ -101,14 +104,14 @@ def test_a_taste_is_followed_whatever_place_it_likes() -> None:
 
 
 @pytest.mark.parametrize("trust", [0.5, 1.0, 3.0])
-def test_drawn_gain_plus_trust_times_preference_times_doubt_decides(trust: float) -> None:
+def test_promise_plus_trust_times_preference_times_doubt_decides(trust: float) -> None:
     options = HybridOptions(trust_llm=trust, candidates=5)
     for seed in range(6):
         found = slate(view(seed), options)
         logs = [2.0 * math.log(gan_in(change(c.weights, view().previous))) for c in found.candidates]
         assert found.kept is not None
         value = [
-            c.drawn + trust * math.tanh((x - logs[found.kept]) / 2) * c.doubt
+            c.promise + trust * math.tanh((x - logs[found.kept]) / 2) * c.doubt
             for c, x in zip(found.candidates, logs, strict=True)
         ]
         decision = asked(Scripted(likes_gan), options, view(seed))
@@ -125,7 +128,7 @@ def test_what_a_bad_model_can_cost_is_bounded_by_trust_and_doubt() -> None:
         found = slate(view(seed), options)
         chosen = found.candidates[index_of(found, asked(Scripted(spoiler), options, view(seed)).weights)]
         best = found.candidates[found.favourite]
-        assert best.drawn - chosen.drawn <= chosen.doubt + best.doubt + 1e-9
+        assert best.promise - chosen.promise <= chosen.doubt + best.doubt + 1e-9
 
 
 def test_every_pair_is_asked_in_both_orders_and_the_questions_share_their_beginning() -> None:
@@ -240,7 +243,7 @@ def test_a_chat_model_that_cannot_rank_at_all_is_asked_for_a_choice() -> None:
 
 
 @pytest.mark.parametrize("ask", ["pairs", "choice"])
-def test_a_model_that_is_away_leaves_the_response_models_own_draw(ask: str) -> None:
+def test_a_model_that_is_away_leaves_the_response_models_own_choice(ask: str) -> None:
     options = HybridOptions.model_validate({"ask": ask, "retries": 1})
     found = slate(view(), options)
     decision = asked(Scripted(lambda messages, seed: ChatFailed("away")), options)
@@ -273,7 +276,7 @@ def test_a_choice_with_trust_counts_as_one_doubt() -> None:
     found = slate(view(), options)
     decision = asked(Scripted(sampled), options)
     most = max(found.candidates, key=lambda c: c.weights["gan"])
-    value = [c.drawn + (c.doubt if c == most else 0.0) for c in found.candidates]
+    value = [c.promise + (c.doubt if c == most else 0.0) for c in found.candidates]
     assert index_of(found, decision.weights) == value.index(max(value))
 
 
@@ -356,7 +359,7 @@ def test_numbers_are_against_keeping_the_weights() -> None:
     found = slate(view(), HybridOptions())
     assert found.kept is not None
     kept = found.candidates[found.kept]
-    assert (kept.gain, kept.doubt, kept.drawn) == (0.0, 0.0, 0.0)
+    assert (kept.gain, kept.doubt) == (0.0, 0.0)
     assert all(c.doubt > 0 for c in found.candidates if c is not kept)
 
 

@@ -8,42 +8,50 @@ from dataclasses import dataclass, replace
 
 from lossagent.agents.base import Agent, Recall, View
 from lossagent.agents.repeats import unrepeated
+from lossagent.agents.worsening import damaged, worsened
 from lossagent.errors import Refused
-from lossagent.feedback import Feedback
 from lossagent.records import Decision, State
-from lossagent.utility import utility_change, utility_tolerance
+
+BACK = "rollback"
+"""Mark of a decision that went back."""
+ACCEPTED = "patience"
+"""Mark of a decision that went on from below the best state, which had been gone back to often enough."""
 
 
 @dataclass(frozen=True)
 class Rollback:
     """Asks the inner agent at the best state so far when the last stage was worse than its noise.
 
-    *Worse*: the head is compared with its parent, since a score depends on where a stage started. A head that
-    breaks a constraint which its parent keeps is worse; where both break some, the one that misses by more (beyond
-    the tolerances) is. Else the utility decides, paired by image: worse if it fell by more than its noise
-    (:func:`lossagent.noise.paired_change`). With fewer than 8 images the tolerances stand in, and a target without
-    one is given its unit.
-
-    *A missing score* is no verdict on the network: the expert may have been away. It counts as worse only if the
-    parent has that score and the head's own report shows damage: a raw loss that is not finite, or every step skipped.
+    *Worse*: the head against its parent, since a score depends on where a stage started; less the fixed run's change
+    at the same depths, where it is known. See :func:`lossagent.agents.worsening.worsened`.
 
     *Back to*: the best restorable state, feasible before better, over the whole tree; the earliest of equals. The
     inner agent sees it as the head, so "previous weights" are that state's. States that were pruned are never chosen.
+
+    *Not for ever*: scores that are noisy, or fall for a while under any weights, would hold a run at one state until
+    its stages are spent. A state that was gone back to ``patience`` times is not gone back to again: the best state
+    below it is accepted in its place, and the run goes on from there.
 
     *Never the same stage twice*: see :func:`lossagent.agents.repeats.unrepeated`.
 
     Attributes:
         agent: the agent that is guarded.
         tolerance: metric -> change that counts as noise, in score units; goes before the view's.
+        drift: whether the fixed run's change is taken off, where it is known.
+        patience: how often one state is gone back to, at least 1.
     """
 
     agent: Agent
     tolerance: Mapping[str, float] | None = None
+    drift: bool = True
+    patience: int = 2
 
     def __post_init__(self) -> None:
         for metric, value in (self.tolerance or {}).items():
             if not (math.isfinite(value) and value >= 0):
                 raise Refused(f"tolerance of {metric!r} must be a finite number >= 0; found {value}.")
+        if self.patience < 1:
+            raise Refused(f"patience of the rollback guard must be at least 1; found {self.patience}.")
 
     @property
     def name(self) -> str:
@@ -67,48 +75,36 @@ class Rollback:
             Refused: the goal has no utility.
         """
         view.goal.require_utility(self.name)
-        start = self._start(view)
-        back = start.id != view.head.id
-        seen = replace(view, head=start) if back else view
+        start, mark = self._start(view)
+        seen = replace(view, head=start) if start.id != view.head.id else view
         decision = self.agent.decide(seen, recall)
-        marks = (*decision.adjusted_by, "rollback") if back else decision.adjusted_by
+        marks = (*decision.adjusted_by, mark) if mark is not None else decision.adjusted_by
         decision = decision.model_copy(update={"author": self.name, "adjusted_by": marks})
         return unrepeated(decision, seen)
 
-    def _start(self, view: View) -> State:
-        if view.head.parent is None or not self._worse(view):
-            return view.head
-        return best_restorable(view) or view.head
-
-    def _worse(self, view: View) -> bool:
-        head, goal = view.head, view.goal
-        assert head.parent is not None
-        parent = view.trajectory.states[head.parent]
-        start = view.trajectory.start.feedback
-        if head.feedback is None or parent.feedback is None or start is None:
-            return False
-        if _has_scores(parent.feedback, view) and not _has_scores(head.feedback, view):
-            return damaged(head)
-        now, before = view.violation(head), view.violation(parent)
-        slack = sum(self._tolerance(view, c.metric) / c.unit for c in goal.constraints)
-        if now > 0 and (before == 0 or now > before + slack):
-            return True
-        if now < before - slack:
-            return False
-        tolerance = utility_tolerance(goal, {**view.tolerance, **(self.tolerance or {})})
-        change = utility_change(head.feedback, parent.feedback, goal, tolerance, view.seed)
-        return change.mean is not None and change.mean < 0 and bool(change.exceeds)
-
-    def _tolerance(self, view: View, metric: str) -> float:
-        own = self.tolerance or {}
-        return own.get(metric, view.tolerance.get(metric, 0.0))
+    def _start(self, view: View) -> tuple[State, str | None]:
+        """The state to go on from, and the mark of the decision."""
+        best = best_restorable(view) if worsened(view, self.tolerance, self.drift) else None
+        if best is None:
+            return view.head, None
+        start, mark = best, BACK
+        while _returns(start, view) >= self.patience:
+            below = _best_below(start, view)
+            if below is None:
+                break
+            start, mark = below, ACCEPTED
+        return start, mark if mark == ACCEPTED or start.id != view.head.id else None
 
 
 def best_restorable(view: View) -> State | None:
     """The best scored state that a stage can start from; the earliest of equals, ``None`` if there is none."""
+    return _best(view.trajectory.scored, view)
+
+
+def _best(states: tuple[State, ...], view: View) -> State | None:
     start = view.trajectory.start.feedback
     best: tuple[tuple[float, float], State] | None = None
-    for state in view.trajectory.scored:
+    for state in states:
         if start is None or state.feedback is None or state.id not in view.restorable:
             continue
         rank = view.rank(state)
@@ -117,14 +113,17 @@ def best_restorable(view: View) -> State | None:
     return best[1] if best is not None else None
 
 
-def damaged(state: State) -> bool:
-    """Whether a state's report shows that training went wrong: a raw loss not finite, or every step skipped."""
-    report = state.report
-    if report is None:
-        return False
-    numbers = (*report.losses.values(), *report.evidence.raw.values())
-    return any(not math.isfinite(x) for x in numbers) or 0 < report.iterations <= report.skipped
+def _best_below(state: State, view: View) -> State | None:
+    """The best state that descends from one, among those that training did not damage."""
+    trajectory = view.trajectory
+    below = (s for s in trajectory.scored if s.id != state.id and state in trajectory.path(s.id))
+    return _best(tuple(s for s in below if not damaged(s)), view)
 
 
-def _has_scores(feedback: Feedback, view: View) -> bool:
-    return all(feedback.mean(target.metric) is not None for target in view.goal.scalar)
+def _returns(state: State, view: View) -> int:
+    """How often a state was gone back to, or gone on from in place of a better one."""
+    children = view.trajectory.children(state.id)
+    return sum(1 for c in children if c.decision is not None and {BACK, ACCEPTED} & set(c.decision.adjusted_by))
+
+
+__all__ = ["ACCEPTED", "BACK", "Rollback", "best_restorable", "damaged", "worsened"]

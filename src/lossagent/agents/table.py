@@ -23,6 +23,7 @@ AGENTS = {
     "lookahead": "lookahead:LookaheadSettings",
     "search": "search.settings:SearchSettings",
     "sweep": "sweep:SweepSettings",
+    "respond": "respond.agent:RespondSettings",
     "llm": "llm.settings:LLMSettings",
     "hybrid": "hybrid.settings:HybridSettings",
 }

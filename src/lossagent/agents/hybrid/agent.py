@@ -46,17 +46,17 @@ class Verdict:
 
 
 class Hybrid:
-    """Takes the candidate with the highest drawn gain + trust x preference x doubt.
+    """Takes the candidate with the highest promise + trust x preference x doubt.
 
-    *Drawn gain*: one draw from the response model's posterior, of what each candidate gains over keeping the weights.
-    Alone it is Thompson sampling among the candidates. *Preference*: the language model's, 2 P - 1 with P how likely
-    it holds the candidate for better than keeping. *Doubt*: the standard deviation of the gain. So the language model
-    decides where the response model does not know, and cannot overrule it where it does: a candidate that it puts
-    before another is drawn worse by no more than trust x the sum of both doubts. A model that likes a letter and not
-    an option prefers nothing (``ask: pairs``), and the choice is Thompson sampling's.
+    *Promise*: what the response model's own agent goes by, the expected change of utility and one standard deviation.
+    *Preference*: the language model's, 2 P - 1 with P how likely it holds the candidate for better than keeping the
+    weights. *Doubt*: the standard deviation of what the candidate gains over keeping them. So the language model
+    decides where the response model does not know, and cannot overrule it where it does: what it puts before the
+    response model's own choice promises less than that by no more than trust x the sum of both doubts. A model that
+    likes a letter and not an option prefers nothing (``ask: pairs``), and the choice is the response model's.
 
     Where pairs get no log-probabilities one sampled choice is asked for instead (mark ``"sampled"``); where no
-    answer is usable the response model's draw decides alone (mark ``"fallback"``). It never restarts by itself: put a
+    answer is usable the response model decides alone (mark ``"fallback"``). It never restarts by itself: put a
     rollback around it.
 
     Args:
@@ -160,10 +160,10 @@ class Hybrid:
         if said.preference is None:
             return found.favourite
         if trust == "all":
-            order = [(p, c.drawn) for p, c in zip(said.preference, found.candidates, strict=True)]
+            order = [(p, c.promise) for p, c in zip(said.preference, found.candidates, strict=True)]
         else:
             order = [
-                (c.drawn + trust * p * c.doubt, 0.0) for p, c in zip(said.preference, found.candidates, strict=True)
+                (c.promise + trust * p * c.doubt, 0.0) for p, c in zip(said.preference, found.candidates, strict=True)
             ]
         return max(range(len(order)), key=order.__getitem__)
 
@@ -174,7 +174,7 @@ class Hybrid:
             parts.append(f"Prediction: {forecast(candidate)}.")
         parts.append(said.account)
         if said.preference is not None and chosen != found.favourite:
-            parts.append("The response model's draw alone would have chosen another.")
+            parts.append("The response model alone would have chosen another.")
         if said.thoughts:
             parts.append(f"The language model's reasons: {said.thoughts}")
         failed_all = said.preference is None and bool(said.exchanges)

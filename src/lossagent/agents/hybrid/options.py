@@ -17,8 +17,8 @@ class HybridOptions(BaseModel):
     """Where candidates come from, how the language model is asked, and how much its preference counts.
 
     Attributes:
-        source: ``respond``: the response model's optimum, keeping the weights, and the optima of draws from its
-            posterior; ``moves``: keeping the weights, and raising or lowering one or two of them by ``step``.
+        source: ``respond``: what the response model proposes (:func:`lossagent.agents.respond.estimates.proposals`);
+            ``moves``: keeping the weights, and raising or lowering one or two of them by ``step``.
         candidates: how many at most; with ``ask: pairs`` K of them cost K (K - 1) short questions.
         step: factor of one move, > 1.
         ask: ``pairs``: two candidates at a time, in both orders, scored by the log-probability of the answer, for

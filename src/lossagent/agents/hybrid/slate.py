@@ -14,8 +14,11 @@ from lossagent.agents.llm.candidates import moves
 from lossagent.agents.llm.moves import Moves
 from lossagent.agents.respond.estimates import proposals
 from lossagent.agents.respond.fitting import fitted
+from lossagent.agents.respond.responses import Quantity
 from lossagent.weights import Weights
 
+OPTIMISM, EXPLOIT = 1.0, 2
+"""Standard deviations added to what is expected, and stages at the end without; the ``respond`` agent's defaults."""
 SAME = 1e-6
 """Relative difference below which two weights are the same."""
 
@@ -24,20 +27,21 @@ SAME = 1e-6
 class Candidate:
     """One weight vector that the next stage may be trained under.
 
-    All three numbers are of the expected change of utility over the next stage less that under unchanged weights, in
-    points: what all candidates share (drift, saturation, how sure the model is of either) cancels.
+    Numbers are in points of utility over the next stage. Gain and doubt are of the expected change less that under
+    unchanged weights: what all candidates share (drift, saturation, how sure the model is of either) cancels.
 
     Attributes:
         weights: bounds applied.
         gain: posterior mean.
         doubt: posterior standard deviation; 0 where the weights stay.
-        drawn: one draw from the posterior, the same one for all candidates (Thompson sampling).
+        promise: what the response model's own agent goes by: the expected change and one standard deviation of it; in
+            the last two stages, where trying out pays no more, the expected change alone.
     """
 
     weights: Weights
     gain: float
     doubt: float
-    drawn: float
+    promise: float
 
 
 @dataclass(frozen=True)
@@ -56,8 +60,8 @@ class Slate:
 
     @property
     def favourite(self) -> int:
-        """The candidate that the posterior draw likes best: what Thompson sampling among them would take."""
-        return max(range(len(self.candidates)), key=lambda i: self.candidates[i].drawn)
+        """The candidate that promises most: what the response model would take by itself."""
+        return max(range(len(self.candidates)), key=lambda i: self.candidates[i].promise)
 
 
 def slate(view: View, options: HybridOptions) -> Slate:
@@ -68,24 +72,19 @@ def slate(view: View, options: HybridOptions) -> Slate:
     Raises:
         Refused: the goal has no utility.
     """
-    fit = fitted(view)
+    view.goal.require_utility("the response model")
+    fit = fitted(view, Quantity(view.goal))
     kept = view.bounds.project(view.previous, view.previous)
     found = _distinct(_named(view, options))
     tried = [s.weights for s in view.trajectory.children(view.head.id) if s.weights is not None]
     found = [w for w in found if not _among(w, tried)] or found or [kept]
-    ratios = np.array([fit.ratios(w) for w in (*found, kept)], dtype=np.float64).reshape(len(found) + 1, len(fit.names))
-    rows = fit.features(ratios)
-    rows = rows[:-1] - rows[-1]
-    generator = np.random.default_rng(view.rng("hybrid/draw").getrandbits(64))
-    numbers = zip(
-        found,
-        fit.posterior.expected(rows).tolist(),
-        fit.posterior.doubt(rows).tolist(),
-        (rows @ fit.posterior.drawn(generator)).tolist(),
-        strict=True,
-    )
+    rows = fit.rows(fit.features.stack((*found, kept)), view, view.head)
+    apart, posterior = rows[:-1] - rows[-1], fit.posterior
+    hope = 0.0 if view.stages_left <= EXPLOIT else OPTIMISM
+    promises = posterior.expected(rows[:-1]) + hope * posterior.doubt(rows[:-1])
+    numbers = np.stack([posterior.expected(apart), posterior.doubt(apart), promises], axis=1) * fit.noise
     return Slate(
-        candidates=tuple(Candidate(w, gain, doubt, drawn) for w, gain, doubt, drawn in numbers),
+        candidates=tuple(Candidate(w, *row) for w, row in zip(found, numbers.tolist(), strict=True)),
         informed=bool(fit.responses),
         kept=next((i for i, w in enumerate(found) if _among(w, [kept])), None),
     )

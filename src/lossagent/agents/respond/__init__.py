@@ -1,1 +1,5 @@
-"""A Bayesian linear model of how a stage's score change depends on the weights, and the agent that steers by it."""
+"""Steering by a Bayesian linear model of how a stage's score change depends on the weights that it is trained under."""
+
+from lossagent.agents.respond.agent import Respond, RespondSettings
+
+__all__ = ["Respond", "RespondSettings"]

@@ -1,4 +1,4 @@
-"""What the response model says of weights, for others to show or choose from."""
+"""What the response model says of weights, for others to show or to choose from."""
 
 from __future__ import annotations
 
@@ -9,12 +9,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from lossagent.agents.base import View
-from lossagent.agents.respond.fitting import Fit, fitted
-from lossagent.agents.respond.reachable import Reachable
+from lossagent.agents.respond.choosing import Chooser
+from lossagent.agents.respond.fitting import FORGET, Fit
 from lossagent.weights import Weights
 
+SAFETY = 0.5
+"""Probability with which proposals keep the constraints, where any weights do."""
+OPTIMISM = (0.0, 1.0)
+"""Standard deviations added to the expected change, for the first proposals."""
 DRAWS = 32
-"""Largest number of posterior draws looked at for distinct proposals."""
+"""Largest number of draws from the posterior that further proposals are looked for in."""
+ALIKE = math.log(1.05)
+"""Two weights are the same where no loss's differs by more, in natural logarithms."""
 
 
 @dataclass(frozen=True)
@@ -50,15 +56,16 @@ def estimates(view: View) -> tuple[Effect, ...]:
     """The effect of each loss that can be moved; empty where the goal has no utility."""
     if not view.goal.has_utility:
         return ()
-    fit = fitted(view)
+    fit = _chooser(view).fit
     here = fit.ratios(view.previous)[None]
+    before = fit.rows(here, view, view.head)
     found: list[Effect] = []
-    for i, name in enumerate(fit.names):
+    for i, name in enumerate(fit.features.names):
         doubled = here.copy()
         doubled[:, i] += math.log(2.0)
-        row = fit.features(doubled) - fit.features(here)
+        row = fit.rows(doubled, view, view.head) - before
         mean, sd = fit.posterior.expected(row)[0], fit.posterior.doubt(row)[0]
-        found.append(Effect(name, float(mean), float(sd), _telling(fit, i)))
+        found.append(Effect(name, float(mean) * fit.noise, float(sd) * fit.noise, _telling(fit, i)))
     return tuple(found)
 
 
@@ -72,17 +79,18 @@ def predicted(view: View, candidates: Sequence[Weights]) -> tuple[Prediction, ..
     Raises:
         Refused: the goal has no utility.
     """
-    fit = fitted(view)
-    if not candidates:
-        return ()
+    fit = _chooser(view).fit
     allowed = [view.bounds.project(w, view.previous) for w in candidates]
-    rows = fit.features(np.array([fit.ratios(w) for w in allowed]).reshape(len(allowed), len(fit.names)))
-    means, sds = fit.posterior.expected(rows), fit.posterior.doubt(rows)
+    rows = fit.rows(fit.features.stack(allowed), view, view.head)
+    means, sds = fit.posterior.expected(rows) * fit.noise, fit.posterior.doubt(rows) * fit.noise
     return tuple(Prediction(float(m), float(s)) for m, s in zip(means, sds, strict=True))
 
 
 def proposals(view: View, count: int) -> tuple[Weights, ...]:
-    """Distinct reachable weights worth a stage, best first: the posterior mean's optimum, "keep", then draws' optima.
+    """Distinct weights that are reachable from the head and worth a stage.
+
+    First what the posterior mean likes most, then the weights as they are, then an optimistic choice, then what draws
+    from the posterior like most.
 
     Args:
         view: a goal with a utility.
@@ -91,8 +99,8 @@ def proposals(view: View, count: int) -> tuple[Weights, ...]:
     Raises:
         Refused: the goal has no utility.
     """
-    fit = fitted(view)
-    space = Reachable.of(view, fit)
+    chooser = _chooser(view)
+    posterior, starts = chooser.fit.posterior, (view.head,)
     generator = np.random.default_rng(view.rng("respond/proposals").getrandbits(64))
     found: list[Weights] = []
 
@@ -100,14 +108,19 @@ def proposals(view: View, count: int) -> tuple[Weights, ...]:
         if not any(_alike(weights, other) for other in found):
             found.append(weights)
 
-    add(space.best(lambda rows: fit.posterior.expected(rows), generator))
-    add(view.bounds.project(view.previous, view.previous))
+    for optimism in OPTIMISM:
+        add(chooser.choose(lambda rows, o=optimism: posterior.hoped(rows, o), starts, generator).weights)
+        add(view.bounds.project(view.previous, view.previous))
     for _ in range(DRAWS):
-        if len(found) >= count or not fit.names:
+        if len(found) >= count or not chooser.fit.features.names:
             break
-        coefficients = fit.posterior.drawn(generator)
-        add(space.best(lambda rows, c=coefficients: rows @ c, generator))
-    return tuple(found[:count])
+        coefficients = posterior.drawn(generator)
+        add(chooser.choose(lambda rows, c=coefficients: rows @ c, starts, generator).weights)
+    return tuple(found[: max(count, 0)])
+
+
+def _chooser(view: View) -> Chooser:
+    return Chooser.of(view, SAFETY, FORGET)
 
 
 def _telling(fit: Fit, index: int) -> int:
@@ -116,5 +129,4 @@ def _telling(fit: Fit, index: int) -> int:
 
 
 def _alike(a: Weights, b: Weights) -> bool:
-    """Whether no weight differs by more than a twentieth."""
-    return a.off == b.off and all(abs(math.log(a.magnitudes[n] / b.magnitudes[n])) < 0.05 for n in a.names)
+    return a.off == b.off and all(abs(math.log(a.magnitudes[n] / b.magnitudes[n])) < ALIKE for n in a.names)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lossagent.agents.anchor import anchor_of, movable
+from lossagent.agents.anchor import anchor_of
 from lossagent.agents.base import View
 from lossagent.agents.respond.model import Array
+from lossagent.agents.respond.responses import moved
 from lossagent.weights import Weights
 
 UNIT = math.log(4.0)
@@ -46,7 +47,7 @@ class Features:
     def of(cls, view: View) -> Features:
         """The features of a view: losses that are off, frozen or the anchor are not moved."""
         previous = view.previous
-        names = tuple(n for n in movable(previous, view.bounds) if n not in previous.off)
+        names = moved(view)
         on = tuple(n for n in previous.names if n not in previous.off)
         norms = _log_norms(view, on)
         if norms is None or not names:

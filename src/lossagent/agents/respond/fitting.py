@@ -10,12 +10,14 @@ import numpy as np
 from lossagent.agents.base import View
 from lossagent.agents.respond.features import Features
 from lossagent.agents.respond.model import Array, Posterior
-from lossagent.agents.respond.responses import Quantity, Response, responses
+from lossagent.agents.respond.responses import Quantity, Response, fixed_responses, responses
 from lossagent.records import State
 from lossagent.weights import Weights
 
 FORGET = 0.9
 """Count of a stage against that of the one after it."""
+FIXED = 0.25
+"""Count of a stage of the fixed run: it tells of the drift, but its noise is another run's."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,8 @@ class Prior:
     images: float = 4.0
     weight: float = 1.0
 
-    def over(self, features: Features, noise: float) -> Posterior:
-        """The distribution before any stage, for quantities that are divided by ``noise``."""
+    def over(self, features: Features) -> Posterior:
+        """The distribution before any stage, for quantities in units of a stage's noise."""
         d, m = len(features.names), len(features.on)
         mean = np.concatenate([[0.0, -self.pull, self.early], np.zeros(2 * d + 2 * m)])
         sds = [[self.intercept, self.pull_sd, self.early_sd], [self.linear] * d, [self.quadratic] * d]
@@ -62,7 +64,7 @@ class Fit:
         features: how stages become rows.
         posterior: over the coefficients, of quantities divided by ``noise``.
         noise: the prior's guess of a stage's noise, in points.
-        responses: the stages behind it.
+        responses: the stages of this run behind it.
         quantity: what is modelled.
     """
 
@@ -72,10 +74,13 @@ class Fit:
     responses: tuple[Response, ...]
     quantity: Quantity
 
+    def base(self, state: State, view: View) -> float:
+        """The quantity at a state, over S_0, in units of noise."""
+        return self.quantity.value(state, view) / self.noise
+
     def rows(self, ratios: Array, view: View, start: State) -> Array:
         """Rows of stages from a state under (n, d) log-ratios."""
-        base = self.quantity.value(start, view) / self.noise
-        return self.features.rows(ratios, base, start.depth + 1.0)
+        return self.features.rows(ratios, self.base(start, view), start.depth + 1.0)
 
     def ratios(self, weights: Weights) -> Array:
         """(d,) log-ratios."""
@@ -93,22 +98,22 @@ def fitted(view: View, quantity: Quantity, forget: float = FORGET, prior: Prior 
     """
     prior = prior or Prior()
     features = Features.of(view)
-    found = responses(view, quantity)
+    found, fixed = responses(view, quantity), fixed_responses(view, quantity)
     noise = _noise(view, quantity, found, prior)
-    posterior = prior.over(features, noise)
-    if found:
-        base = np.array([r.base for r in found]) / noise
-        depth = np.array([r.depth for r in found], dtype=np.float64)
-        rows = features.rows(features.stack([r.weights for r in found]), base, depth)
-        counts = np.array([r.count * forget**r.age for r in found])
-        posterior = posterior.updated(rows, np.array([r.change for r in found]) / noise, counts)
+    posterior = prior.over(features)
+    if both := (*found, *fixed):
+        ratios = np.array([r.ratios for r in both], dtype=np.float64).reshape(len(both), -1)
+        base = np.array([r.base for r in both]) / noise
+        rows = features.rows(ratios, base, np.array([r.depth for r in both], dtype=np.float64))
+        counts = [forget ** (view.next_id - 1 - r.state) for r in found] + [FIXED] * len(fixed)
+        posterior = posterior.updated(rows, np.array([r.change for r in both]) / noise, np.array(counts))
     return Fit(features, posterior, noise, found, quantity)
 
 
 def _noise(view: View, quantity: Quantity, found: tuple[Response, ...], prior: Prior) -> float:
     """Standard deviation of a stage's change, in points: from image to image, made larger for what that leaves out."""
     tolerance = quantity.tolerance(view)
-    variances = [r.variance for r in found if r.variance is not None and r.own]
+    variances = [r.variance for r in found if r.variance is not None]
     if not variances:
         return tolerance or 1.0
     return max(math.sqrt(prior.images * float(np.mean(variances))), tolerance / 2, 1e-6)

@@ -44,7 +44,8 @@ class Posterior:
         """
         weighted = features.T * weights
         precision = self.precision + weighted @ features
-        mean = np.linalg.solve(precision, self.precision @ self.mean + weighted @ values)
+        right = self.precision @ self.mean + weighted @ values
+        mean = np.asarray(np.linalg.solve(precision, right), dtype=np.float64)
         shape = self.shape + float(weights.sum()) / 2
         # Sums of squares about the posterior mean: no difference of large numbers.
         rest, moved = values - features @ mean, mean - self.mean
@@ -59,6 +60,10 @@ class Posterior:
         """Standard deviation of the expected value at each row, without a stage's own noise, (n, p) -> (n,)."""
         spread = np.einsum("np,np->n", features, np.linalg.solve(self.precision, features.T).T)
         return self.noise * np.sqrt(np.maximum(spread, 0.0))
+
+    def hoped(self, features: Array, optimism: float) -> Array:
+        """Expected value plus so many standard deviations of it, (n, p) -> (n,)."""
+        return self.expected(features) + optimism * self.doubt(features)
 
     def drawn(self, generator: np.random.Generator) -> Array:
         """One draw of the coefficients, (p,)."""

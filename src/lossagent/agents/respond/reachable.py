@@ -1,7 +1,8 @@
-"""The weights that a stage can be trained under: the box and the trust region around the head's weights."""
+"""The weights that a stage can be trained under: the box and the trust region around a state's weights."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,67 +11,82 @@ import numpy as np
 
 from lossagent.agents.anchor import reach
 from lossagent.agents.base import View
-from lossagent.agents.respond.fitting import Fit
+from lossagent.agents.respond.features import Features
 from lossagent.agents.respond.model import Array
 from lossagent.weights import Weights
 
 WIDE = 10.0
-"""Factor around the head's weights where there is no trust region."""
-LEVELS, ROUNDS, STARTS = 9, 3, 6
+"""Factor around the weights where there is no trust region."""
+LEVELS = 9
+"""Values tried of each weight, the ends and the middle included."""
+GRID = 2
+"""Up to so many weights, every combination is tried; above, coordinate ascent from several starts."""
+STARTS, ROUNDS = 12, 3
 
 
 @dataclass(frozen=True)
 class Reachable:
-    """A box in log-ratios.
+    """A box in log-ratios around the weights of a state.
 
     Attributes:
-        previous: the weights it lies around.
-        fit: what its points are judged by.
-        here: (d,) log-ratios of ``previous``, moved into the box.
+        features: which losses move, and against what.
+        previous: the weights that it lies around.
         low, high: (d,) its ends.
     """
 
+    features: Features
     previous: Weights
-    fit: Fit
-    here: Array
     low: Array
     high: Array
 
     @classmethod
-    def of(cls, view: View, fit: Fit) -> Reachable:
-        """The weights reachable in one stage from the head of a view."""
-        previous = view.previous
-        anchor = math.log(previous.magnitudes[fit.anchor])
-        ends = [reach(n, previous.magnitudes[n], WIDE, view.bounds) for n in fit.names]
+    def around(cls, previous: Weights, view: View, features: Features) -> Reachable:
+        """What is reachable in one stage from a state that was trained under ``previous``."""
+        anchor = math.log(previous.magnitudes[features.anchor])
+        ends = [reach(n, previous.magnitudes[n], WIDE, view.bounds) for n in features.names]
         low = np.array([math.log(a) - anchor for a, _ in ends], dtype=np.float64)
         high = np.array([math.log(b) - anchor for _, b in ends], dtype=np.float64)
-        return cls(previous, fit, np.clip(fit.ratios(previous), low, high), low, high)
+        return cls(features, previous, low, high)
+
+    @property
+    def here(self) -> Array:
+        """(d,) log-ratios of ``previous``, moved into the box."""
+        return np.clip(self.features.ratios(self.previous), self.low, self.high)
 
     def weights(self, ratios: Array) -> Weights:
         """Weights with these (d,) log-ratios; the anchor, and what is off or frozen, as before."""
         magnitudes = dict(self.previous.magnitudes)
-        for name, ratio in zip(self.fit.names, ratios, strict=True):
-            magnitudes[name] = math.exp(float(ratio)) * magnitudes[self.fit.anchor]
+        for name, ratio in zip(self.features.names, ratios, strict=True):
+            magnitudes[name] = math.exp(float(ratio)) * magnitudes[self.features.anchor]
         return Weights(magnitudes=magnitudes, off=self.previous.off)
 
-    def best(self, value: Callable[[Array], Array], generator: np.random.Generator) -> Weights:
-        """The weights whose features have the highest value, by coordinate ascent on a grid from several starts.
+    def best(self, value: Callable[[Array], Array], generator: np.random.Generator) -> Array:
+        """The (d,) log-ratios of the highest value; of equals, one is drawn.
 
         Args:
-            value: (n, p) features -> (n,) values.
-            generator: draws the starts.
+            value: (n, d) log-ratios -> (n,) values.
+            generator: draws starts and among equals.
         """
-        d = len(self.here)
-        if d == 0:
-            return self.previous
-        width = self.high - self.low
-        x = np.vstack([self.here, self.low + width * generator.random((STARTS - 1, d))])
-        steps = np.linspace(0.0, 1.0, LEVELS)
-        for round_ in range(ROUNDS):
-            reach_ = width / 3**round_
+        d = len(self.low)
+        if d <= GRID:
+            steps = np.array(list(itertools.product(np.linspace(0, 1, LEVELS), repeat=d)), dtype=np.float64)
+            x = self.low + steps.reshape(LEVELS**d, d) * (self.high - self.low)
+        else:
+            x = self._ascended(value, generator)
+        x = x[generator.permutation(len(x))]
+        return x[int(np.argmax(value(x)))]
+
+    def _ascended(self, value: Callable[[Array], Array], generator: np.random.Generator) -> Array:
+        """(STARTS, d) ends of coordinate ascents; half of the starts are corners, where far-off optima lie."""
+        d, width = len(self.low), self.high - self.low
+        corners = generator.integers(0, 2, (STARTS // 2, d)).astype(np.float64)
+        inner = generator.random((STARTS - STARTS // 2 - 1, d))
+        x = np.vstack([self.here[None], self.low + width * corners, self.low + width * inner])
+        steps = np.linspace(0, 1, LEVELS)
+        for _ in range(ROUNDS):
             for i in generator.permutation(d):
                 tried = np.repeat(x[:, None], LEVELS + 1, axis=1)
-                tried[:, 1:, i] = np.clip(x[:, None, i] + reach_[i] * (steps - 0.5) * 2, self.low[i], self.high[i])
-                values = value(self.fit.features(tried.reshape(-1, d))).reshape(len(x), -1)
+                tried[:, 1:, i] = self.low[i] + width[i] * steps
+                values = value(tried.reshape(-1, d)).reshape(len(x), -1)
                 x = tried[np.arange(len(x)), np.argmax(values, axis=1)]
-        return self.weights(x[int(np.argmax(value(self.fit.features(x))))])
+        return x

@@ -1,4 +1,4 @@
-"""What each stage did: the change of a quantity against the parent, and the weights that the stage was trained under."""
+"""What each stage did: the change of a quantity against the parent, and the weights it was trained under."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lossagent.agents.anchor import anchor_of, movable
 from lossagent.agents.base import View
 from lossagent.feedback import Feedback
 from lossagent.goal import Constraint, Goal, Target
@@ -14,33 +15,28 @@ from lossagent.records import State
 from lossagent.utility import UTILITY, points, utility_tolerance
 from lossagent.weights import Weights
 
-FIXED = 0.25
-"""Count of a stage of the fixed run: it tells of the drift, but its noise is another run's."""
-
 
 @dataclass(frozen=True)
 class Response:
     """One stage whose change is known; quantities are in points, counted from S_0, and higher is better.
 
     Attributes:
-        weights: trained under.
-        depth: of the state that it led to.
+        state: id of the state it led to; 0 for a stage of the fixed run.
+        ratios: log(weight / weight of the anchor) for each loss that can be moved, see :func:`moved`.
+        depth: of the state it led to.
         base: the quantity at the parent.
         change: child less parent, paired by image.
         variance: of that change over the choice of images; ``None`` where a condition has a single image.
-        age: stages decided since; 0 for the newest.
-        count: of how many observations it stands for, before forgetting.
-        own: whether it is a stage of this run, not of the fixed one.
+        drift: the fixed run's change at the same depths, ``None`` where it is not known.
     """
 
-    weights: Weights
+    state: int
+    ratios: tuple[float, ...]
     depth: int
     base: float
     change: float
     variance: float | None
-    age: int
-    count: float = 1.0
-    own: bool = True
+    drift: float | None = None
 
 
 @dataclass(frozen=True)
@@ -74,39 +70,60 @@ class Quantity:
         return 0.0
 
 
-def responses(view: View, quantity: Quantity) -> tuple[Response, ...]:
-    """The stages to learn from, oldest first; those of the fixed run, where it is known, before them.
+def moved(view: View) -> tuple[str, ...]:
+    """The losses that a response is learned for: those on that are neither frozen nor the anchor."""
+    previous = view.previous
+    return tuple(n for n in movable(previous, view.bounds) if n not in previous.off)
+
+
+def responses(view: View, quantity: Quantity | None = None) -> tuple[Response, ...]:
+    """The stages to learn from, oldest first.
 
     Left out are stages with a missing score, or without an image in common with their parent, and stages under other
     losses than those that are on now.
+
+    Args:
+        view: what is known; nothing is found where the goal has no utility.
+        quantity: what changed; the utility by default.
     """
+    goal = view.goal if quantity is None else quantity.goal
     start, off = view.trajectory.start.feedback, view.previous.off
-    if start is None:
+    if start is None or not goal.has_utility:
         return ()
-    goal = quantity.goal
     known = {s.id: points(s.feedback, goal) for s in view.trajectory.scored if s.feedback is not None}
-    found = _of_fixed(view, goal, known[0]) if view.trajectory.initial.off == off else []
+    beside = {r.depth: r.change for r in fixed_responses(view, quantity)}
+    found: list[Response] = []
     for state in view.trajectory.states:
         if state.parent not in known or state.id not in known or state.weights is None or state.weights.off != off:
             continue
         change, base = paired(known[state.id], known[state.parent]), paired(known[state.parent], known[0])
         if change is not None and base is not None:
-            age = view.next_id - 1 - state.id
-            found.append(Response(state.weights, state.depth, base[0], change[0], change[1], age))
+            ratios, drift = _ratios(view, state.weights), beside.get(state.depth)
+            found.append(Response(state.id, ratios, state.depth, base[0], change[0], change[1], drift))
     return tuple(found)
 
 
-def _of_fixed(view: View, goal: Goal, start: Feedback) -> list[Response]:
-    known = {0: start} | {depth: points(feedback, goal) for depth, feedback in view.fixed.items() if depth > 0}
+def fixed_responses(view: View, quantity: Quantity | None = None) -> tuple[Response, ...]:
+    """The stages of the run under the initial weights, where it is known and has the losses that are on now."""
+    goal, start = view.goal if quantity is None else quantity.goal, view.trajectory.start.feedback
+    initial = view.trajectory.initial
+    if start is None or not goal.has_utility or initial.off != view.previous.off:
+        return ()
+    first = points(start, goal)
+    known = {0: first} | {depth: points(feedback, goal) for depth, feedback in view.fixed.items() if depth > 0}
     found: list[Response] = []
     for depth in sorted(known.keys() - {0}):
         if depth - 1 not in known:
             continue
-        change, base = paired(known[depth], known[depth - 1]), paired(known[depth - 1], start)
+        change, base = paired(known[depth], known[depth - 1]), paired(known[depth - 1], first)
         if change is not None and base is not None:
-            weights = view.trajectory.initial
-            found.append(Response(weights, depth, base[0], change[0], change[1], 0, FIXED, own=False))
-    return found
+            found.append(Response(0, _ratios(view, initial), depth, base[0], change[0], change[1], change[0]))
+    return tuple(found)
+
+
+def _ratios(view: View, weights: Weights) -> tuple[float, ...]:
+    logs = weights.log_ratios(anchor_of(view.previous, view.bounds))
+    return tuple(logs[n] for n in moved(view))
 
 
 def paired(child: Feedback, parent: Feedback) -> tuple[float, float | None] | None:
