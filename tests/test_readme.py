@@ -73,7 +73,7 @@ def test_every_command_and_option_shown_exists() -> None:
     assert len(lines) >= 9
     for line in lines:
         words = shlex.split(line.split("#")[0].split(">")[0])[1:]
-        name = words[:2] if words[0] in {"assets", "prepare"} else words[:1]
+        name = words[:2] if words[0] in {"assets", "prepare", "simulate"} else words[:1]
         shown = command(*name, "--help")
         assert shown.status == 0
         for option in (word for word in words if word.startswith("--")):

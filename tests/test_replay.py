@@ -13,8 +13,10 @@ import pytest
 import yaml
 
 from command_line import command, written
+from lossagent.agents.hybrid.agent import Hybrid
 from lossagent.agents.random_weights import Random
 from lossagent.agents.rollback import Rollback
+from lossagent.chat import Scripted
 from lossagent.chat.base import AnswerFormat
 from lossagent.errors import Refused
 from lossagent.events import EVENTS, AnyEvent, Decided, Requested, Started
@@ -221,6 +223,19 @@ def test_a_loop_of_ones_own_is_made_again_by_an_agent_of_ones_own(tmp_path: Path
         remake(recording)
     shown = command("replay", tmp_path / "run", "--agent", "{kind: random, rollback: true, spread: 3}")
     assert "6 of 6 decisions are the same." in shown.out
+
+
+def test_an_agent_that_compares_pairs_is_made_again_from_its_exchanges(tmp_path: Path) -> None:
+    chat = Scripted(lambda messages, seed: '{"A": -0.2, "B": -1.8}')
+    with RunFolder.at(tmp_path / "run") as log:
+        initial = Weights.of({"l1": 1.0, "gan": 0.1})
+        steering = Steering(agent=Hybrid(chat), goal=GOAL, initial=initial, stages=4, log=log)
+        steering.tell(0, feedback=scores(7.0))
+        while stage := steering.ask():
+            steering.tell(stage.state, feedback=scores(7.0 - 0.1 * stage.state))
+    recording = read_recording(tmp_path / "run")
+    assert recording.exchanges
+    assert all(step.same for step in remake(recording, Hybrid(OnlyRecorded([]))))
 
 
 def test_people_decide_again_as_they_did(tmp_path: Path) -> None:

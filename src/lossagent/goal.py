@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lossagent.errors import Refused
-from lossagent.feedback import Direction, Feedback
+from lossagent.feedback import POOLED, Direction, Feedback
 
 
 class Target(BaseModel):
@@ -128,17 +128,25 @@ class Goal(BaseModel):
             )
 
     def utility(self, feedback: Feedback, start: Feedback) -> float | None:
-        """Sum over targets of importance x sign x (score - score at S_0) / unit; ``None`` if a score is missing."""
+        """Sum over targets of importance x sign x (score - score at S_0) / unit; ``None`` if a score is missing.
+
+        Both scores are means over the images that have one in both: a state is not better for the hard images that
+        its metric failed on. With fewer than half of the images of S_0 the score counts as missing.
+        """
         total = 0.0
         for target in self.scalar:
-            now, before = feedback.mean(target.metric), start.mean(target.metric)
-            if now is None or before is None:
+            means = _paired_means(feedback, start, target.metric)
+            if means is None:
                 return None
+            now, before = means
             total += target.importance * target.sign * (now - before) / target.unit
         return total if self.scalar else None
 
     def violation(self, feedback: Feedback, start: Feedback, fixed: Feedback | None = None) -> float:
         """Sum of the constraints' misses, each in its unit; 0 where it is feasible, inf where that is not known.
+
+        A score is the mean over the images that have one, and so is what it is relative to: unlike the utility it is
+        not paired by image, since an absolute limit has nothing to be paired with.
 
         Args:
             feedback, start: on the state and on S_0.
@@ -163,3 +171,32 @@ class Goal(BaseModel):
         """Sort key, larger is better: feasible first, then utility; a missing utility is the worst."""
         utility = self.utility(feedback, start)
         return (-self.violation(feedback, start, fixed), float("-inf") if utility is None else utility)
+
+
+def _paired_means(feedback: Feedback, start: Feedback, metric: str) -> tuple[float, float] | None:
+    """A metric's mean in a state and at S_0, over the images that both have a score of.
+
+    A score of the whole set is not paired. ``None`` where one has no score, or the state has scores of fewer than half
+    of the images that S_0 has scores of.
+    """
+    has, had = _scored(feedback, metric), _scored(start, metric)
+    if has == had or POOLED in has | had:
+        now, before = feedback.mean(metric), start.mean(metric)
+    else:
+        common = [image for image in feedback.scores[metric] if image in has & had]
+        if 2 * len(common) < len(had):
+            return None
+        now, before = (
+            # One side's conditions for both, so that their groups are the same images.
+            Feedback(
+                scores={metric: {image: one.scores[metric][image] for image in common}}, conditions=feedback.conditions
+            ).mean(metric)
+            for one in (feedback, start)
+        )
+    return None if now is None or before is None else (now, before)
+
+
+def _scored(feedback: Feedback, metric: str) -> set[str]:
+    """The images with a score that is a number."""
+    scores = feedback.scores.get(metric, {})
+    return {image for image, score in scores.items() if score is not None and math.isfinite(score)}

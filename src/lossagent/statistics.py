@@ -26,6 +26,8 @@ from lossagent.errors import Refused
 
 Method = Literal["permutation", "t"]
 Floats = NDArray[np.float64]
+ALPHA = 0.05
+"""A difference is shown where p is below this."""
 EXACT = 18
 """Up to so many differences every sign pattern is looked at; beyond, a seeded sample of them."""
 DRAWS = 19_999
@@ -39,8 +41,8 @@ class Paired:
     Attributes:
         mean: of the differences, in their units.
         low, high: ends of the interval; infinite where so few differences bound nothing.
-        p: two-sided, in (0, 1], of the hypothesis that there is no difference (0 where all differences are equal and
-            Student's t has no spread to judge by).
+        p: two-sided, in (0, 1], of the hypothesis that there is no difference (0 where three or more differences are
+            equal and Student's t has no spread to judge by).
         n: differences.
         method: ``"permutation"`` (sign flips; they need symmetric differences) or ``"t"`` (normal ones).
         level: of the interval.
@@ -64,7 +66,8 @@ class Paired:
     @property
     def shown(self) -> bool:
         """Whether the interval leaves out 0 and p is below 1 - level."""
-        return (self.low > 0 or self.high < 0) and self.p < 1 - self.level
+        # 1 - 0.95 is a little above .05, and a p of .05 is not below it.
+        return (self.low > 0 or self.high < 0) and self.p < round(1 - self.level, 12)
 
 
 def paired(differences: Sequence[float], method: Method = "permutation", level: float = 0.95, seed: int = 0) -> Paired:
@@ -90,10 +93,15 @@ def paired(differences: Sequence[float], method: Method = "permutation", level: 
     return _student(values, level) if method == "t" else _sign_flips(values, level, seed)
 
 
-def fewest(level: float = 0.95) -> int:
-    """The smallest number of seeds with which a sign-flip test can reach p < 1 - level: 6 for .05."""
+def fewest(family: int = 1, alpha: float = ALPHA) -> int:
+    """The smallest number of seeds with which a sign-flip test can reach p < alpha: 6 for .05.
+
+    Args:
+        family: tests that Holm corrects for; the smallest p of the family is multiplied by so many.
+        alpha: the level, > 0.
+    """
     n = 1
-    while not 2.0 ** (1 - n) < 1 - level:
+    while not family * 2.0 ** (1 - n) < alpha:
         n += 1
     return n
 
@@ -149,6 +157,8 @@ def _student(values: Floats, level: float) -> Paired:
         return Paired(mean, -math.inf, math.inf, 1.0, 1, "t", level)
     error = float(values.std(ddof=1)) / math.sqrt(n)
     if error <= 1e-12 * float(np.abs(values).max()):
+        if n < 3:  # two equal differences are one number seen twice: no spread to judge by, and none to be sure of
+            return Paired(mean, -math.inf, math.inf, 1.0, n, "t", level)
         return Paired(mean, mean, mean, 0.0 if mean else 1.0, n, "t", level)
     reach = float(stats.t.ppf((1 + level) / 2, n - 1)) * error
     p = 2.0 * float(stats.t.sf(abs(mean) / error, n - 1))

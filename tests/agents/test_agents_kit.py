@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from agents.kit import CASES, INITIAL, TRAJECTORIES, Case, check, check_run
+from agents.kit import CASES, INITIAL, TRAJECTORIES, Case, check, check_run, check_run_by_hand
 from lossagent.agents import LLM, Agent, Fixed, LLMOptions, Random, Recall, Rollback, View
 from lossagent.agents.balance import Balance
 from lossagent.agents.climb import Climb
@@ -192,3 +192,10 @@ def test_a_run_that_is_resumed_after_every_stage_is_the_same(agent: str) -> None
     make = made_for(agent, INITIAL)
     assert check_run(make).initial == INITIAL
     assert check_run(lambda: Rollback(make())).initial == INITIAL
+
+
+@pytest.mark.parametrize("agent", [*AGENTS, *FITTED])
+def test_a_run_that_people_steer_too_goes_through_with_hardly_a_checkpoint(agent: str) -> None:
+    make = made_for(agent, INITIAL)
+    assert check_run_by_hand(make).initial == INITIAL
+    assert check_run_by_hand(lambda: Rollback(make())).initial == INITIAL

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
 from agents.trees import GOAL, NIQE, change_state, grow, niqe, seen, weights
-from lossagent.agents import Agent, Random, forget
+from lossagent.agents import Agent, Random, Recall, View, forget
 from lossagent.agents.climb import Climb
+from lossagent.agents.lookahead import Lookahead
+from lossagent.agents.search import Search
+from lossagent.agents.sweep import Sweep
 from lossagent.errors import Refused
+from lossagent.events import Requested
 from lossagent.feedback import Feedback
 from lossagent.goal import Constraint, Goal
+from lossagent.letters import Undo
 from lossagent.records import Decision, StageReport
 from lossagent.runs import MemoryLog
 from lossagent.steering import Steering
@@ -204,3 +209,46 @@ def test_options_outside_their_ranges_are_refused(options: dict[str, float]) -> 
     (name,) = options
     with pytest.raises(Refused, match=name):
         Climb(**options)  # pyright: ignore[reportArgumentType]
+
+
+def test_at_a_state_that_a_person_chose_the_move_begins_from_it() -> None:
+    trajectory = grow([FIRST, (1, UP, niqe(5.5)), (2, weights(1.0, 0.3, 0.03), niqe(6.5))])
+    view = replace(seen(trajectory, FREE), pinned=True)  # by itself it would go back to state 2
+    decision = Climb().decide(view, forget)
+    assert decision.restart_from == 3
+    assert len(moved(decision, trajectory)) == 1
+    assert "back to" not in decision.thoughts
+    no_score = replace(seen(grow([FIRST, (1, UP, niqe(None))]), FREE), pinned=True)
+    assert Climb().decide(no_score, forget).restart_from == 2
+
+
+@pytest.mark.parametrize("agent", [Climb(), Lookahead(), Sweep(count=3), Search("random")], ids=lambda a: a.name)
+def test_after_a_person_s_step_back_weights_and_words_are_of_the_state_they_chose(agent: Agent) -> None:
+    scores = {0: 7.0, 1: 6.0, 2: 5.5, 3: 6.5, 4: 5.2}
+    asked: list[View] = []
+
+    @dataclass(frozen=True)
+    class Watched:
+        name: str = agent.name
+        needs_restart: bool = True
+        needs_utility: bool = True
+
+        def decide(self, view: View, recall: Recall) -> Decision:
+            asked.append(view)
+            return agent.decide(view, recall)
+
+    steering = Steering(
+        agent=Watched(), goal=GOAL, initial=W, stages=6, log=MemoryLog(), metrics={"niqe": NIQE}, can_restart=True
+    )
+    steering.tell(0, feedback=niqe(7.0))
+    while stage := steering.ask():
+        steering.tell(stage.state, feedback=niqe(scores.get(stage.state, 5.0)))
+        if stage.state == 4:
+            steering.book.append(Requested(letter="a", request=Undo(author="Ann", state=3)))
+    assert [view.pinned for view in asked] == [False, False, False, True, False]
+    assert agent.decide(asked[3], forget).restart_from == 3
+    made = steering.trajectory.states[5].decision
+    assert made is not None
+    assert (made.author, made.restart_from) == ("human", 3)
+    assert "state 2" not in made.thoughts
+    assert "back to state" not in made.thoughts

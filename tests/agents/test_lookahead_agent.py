@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -132,7 +133,7 @@ def test_it_climbs_and_each_choice_is_the_better_one() -> None:
 
 
 def test_guarded_it_tries_other_directions_from_the_best_state() -> None:
-    trajectory = run(Rollback(Lookahead(step=1.5)), 7, goal_gan=0.01)  # every move away is worse
+    trajectory = run(Rollback(Lookahead(step=1.5), patience=9), 7, goal_gan=0.01)  # every move away is worse
     assert {s.parent for s in trajectory.states[2:]} == {1}
     assert len({str(s.weights) for s in trajectory.states[2:]}) == 6
 
@@ -142,3 +143,14 @@ def test_options_outside_their_ranges_are_refused() -> None:
         Lookahead(width=1)
     with pytest.raises(Refused, match="step"):
         Lookahead(step=1.0)
+
+
+def test_from_a_state_that_a_person_chose_one_direction_is_tried() -> None:
+    trajectory = tree(5.0, 5.5)
+    view = replace(seen(trajectory, FREE), head=trajectory.states[3], pinned=True)  # by itself it would take state 2
+    decision = Lookahead().decide(view, forget)
+    assert decision.restart_from == 3
+    assert max(abs(x) for x in ratios(decision, DOWN).values()) == pytest.approx(math.log(3))
+    assert "state 3" in decision.thoughts
+    last = Lookahead().decide(replace(view, stages_left=1), forget)
+    assert (last.restart_from, last.weights) == (3, DOWN)

@@ -256,6 +256,8 @@ def test_where_a_stage_starts_from() -> None:
     trajectory = grow([(0, W, niqe(6.0)), (1, weights(1.0, 0.2, 0.01), niqe(5.0)), (2, W, niqe(5.5))])
     starts = {r: Search("random", r).decide(seen(trajectory), forget).restart_from for r in ("head", "best", "start")}
     assert starts == {"head": 3, "best": 2, "start": 0}
+    pinned = replace(seen(trajectory), pinned=True)  # a person chose the head
+    assert {Search("random", r).decide(pinned, forget).restart_from for r in ("head", "best", "start")} == {3}
     assert not Search("gp", "head").needs_restart
     assert Search("gp").needs_restart
     with pytest.raises(Refused, match="can_restart"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,9 +16,11 @@ from agents.kit import GOAL, NIQE, change_state, grow, line, niqe, seen, weights
 from lossagent.agents import AgentSettings, create, forget
 from lossagent.agents.sweep import Sweep, SweepSettings
 from lossagent.errors import Refused
+from lossagent.events import Pruned, Requested
 from lossagent.experiment import parse
 from lossagent.feedback import Feedback
 from lossagent.goal import Constraint, Goal
+from lossagent.letters import NextWeights
 from lossagent.records import Decision, State
 from lossagent.runs import MemoryLog
 from lossagent.steering import Steering
@@ -183,14 +185,80 @@ def test_a_trust_region_narrows_the_draw() -> None:
         assert all(0.4999 <= w[name] / W[name] <= 2.0001 for name in W.names)
 
 
-def test_a_winner_that_was_pruned_leaves_the_next_best() -> None:
+def test_a_winner_that_was_pruned_is_trained_again_from_the_start_on_other_data() -> None:
     stages = [(0, W, niqe(6.0)), (0, Weights.parse(A), niqe(4.0)), (0, Weights.parse(B), niqe(5.0))]
     trajectory = grow(stages)
     agent = Sweep(LISTED[:2])
     assert agent.decide(seen(trajectory, FREE), forget).restart_from == 2
     gone = change_state(trajectory, 2, restorable=False)
     decision = agent.decide(seen(gone, FREE), forget)
-    assert (decision.restart_from, str(decision.weights)) == (3, B)
+    assert (decision.restart_from, str(decision.weights), decision.replicate) == (0, A, 1)
+    assert decision.adjusted_by == ()
+    assert "Setting 2 of 3" in decision.thoughts
+    assert "checkpoint of what it led to is gone" in decision.thoughts
+    # The second result, however bad, changes nothing of which setting won.
+    states = (*gone.states, made(4, decision, niqe(9.0)))
+    after = agent.decide(seen(replace(gone, states=states, head_id=4), FREE), forget)
+    assert (after.restart_from, str(after.weights), after.replicate) == (4, A, 0)
+
+
+def kept_run(agent: Sweep, stages: int, start: float, scores: Mapping[int, float], by_hand: int = 0) -> Trajectory:
+    """A run that keeps S_0, the best state and the newest one; a person sets the weights after state ``by_hand``."""
+    log = MemoryLog()
+    steering = Steering(
+        agent=agent, goal=GOAL, initial=W, stages=stages, log=log, metrics={"niqe": NIQE}, can_restart=True
+    )
+    steering.tell(0, feedback=niqe(start))
+    while stage := steering.ask():
+        steering.tell(stage.state, feedback=niqe(scores.get(stage.state, 5.0)))
+        best = min((0, *range(1, stage.state + 1)), key=lambda i: start if i == 0 else scores.get(i, 5.0))
+        for state in steering.trajectory.states:
+            if state.restorable and state.id not in {0, best, stage.state}:
+                steering.book.append(Pruned(state=state.id))
+        if stage.state == by_hand:
+            request = NextWeights(author="Ann", weights={"l1": 1.0, "perceptual": 0.2, "gan": 0.02})
+            steering.book.append(Requested(letter="a", request=request))
+    return steering.trajectory
+
+
+def test_where_the_untouched_network_is_the_best_the_winner_is_still_the_best_setting() -> None:
+    """The checkpoints of all trials but the last are gone: it must not win for that."""
+    trajectory = kept_run(Sweep(count=4), 8, start=4.0, scores={1: 5.0, 2: 6.0, 3: 7.0, 4: 8.0})
+    assert [(s.parent, s.decision.replicate) for s in trajectory.states[5:] if s.decision] == [
+        (0, 1), (5, 0), (6, 0), (7, 0)
+    ]  # fmt: skip
+    assert all(s.weights == W for s in trajectory.states[5:])
+
+
+def test_a_trial_that_a_person_s_stage_interrupts_starts_again_once() -> None:
+    trajectory = kept_run(Sweep(count=2, trial=2), 9, start=4.0, scores={6: 4.5}, by_hand=3)
+    two = trajectory.weights_at(3)
+    assert two != W
+    made = [(s.parent, s.weights, s.decision.replicate) for s in trajectory.states[5:] if s.decision]
+    assert made[:2] == [(0, two, 1), (5, two, 0)]
+    assert [parent for parent, _, _ in made[2:]] == [6, 7, 8]
+
+
+def test_from_a_state_that_a_person_chose_its_own_setting_is_trained_on() -> None:
+    other = weights(1.0, 0.3, 0.03)
+    stages = [(0, W, niqe(6.0)), (0, Weights.parse(A), niqe(4.0)), (0, Weights.parse(B), niqe(5.0)), (2, other, None)]
+    trajectory = grow(stages)
+    agent = Sweep(LISTED[:2])
+
+    def at(state: int, whole: Trajectory = trajectory) -> Decision:
+        view = replace(seen(whole, FREE), head=whole.states[state], pinned=True)
+        return agent.decide(view, forget)
+
+    third = at(3)
+    assert (third.restart_from, str(third.weights)) == (3, B)
+    assert "Setting 3 of 3" in third.thoughts
+    fourth = at(4)
+    assert (fourth.restart_from, fourth.weights) == (4, other)
+    assert "no setting" in fourth.thoughts
+    again = at(0)  # all were tried from there: the best one once more
+    assert (again.restart_from, str(again.weights), again.replicate) == (0, A, 1)
+    due = at(0, grow(stages[:2]))
+    assert (due.restart_from, str(due.weights), due.replicate) == (0, B, 0)
 
 
 def test_a_person_s_stage_is_neither_counted_nor_undone() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from outcomes import PRIMARY, outcome, scored
+from outcomes import FACTS, IMAGES, PRIMARY, outcome, scored
 
 from lossagent.feedback import Feedback
 from lossagent.goal import Constraint, Goal, Target
@@ -55,7 +55,7 @@ def even(arm: str, gains: Sequence[float], **more: Any) -> list[Outcome]:
 
 def with_niqe(one: Outcome, niqe: float, **others: float) -> Outcome:
     """The same run with other scores of its selected state on every test set."""
-    kept = Feedback(scores={m: dict.fromkeys(("a", "b"), float(v)) for m, v in {"niqe": niqe, **others}.items()})
+    kept = Feedback(scores={m: dict.fromkeys(IMAGES, float(v)) for m, v in {"niqe": niqe, **others}.items()})
     base = {m: s for m, s in next(iter(one.tests.values()))["selected"].scores.items() if m not in kept.scores}
     whole = Feedback(scores={**kept.scores, **base})
     return one.model_copy(update={"tests": {n: {**rows, "selected": whole} for n, rows in one.tests.items()}})

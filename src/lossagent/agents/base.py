@@ -33,6 +33,7 @@ class View:
         loss_facts: loss name -> one line on what it does, for prompts.
         guards: names of metrics that are watched, not steered by.
         fixed: depth -> feedback on the run under fixed weights, for constraints relative to it.
+        pinned: whether a person chose ``head``: the next stage starts there and nowhere else.
     """
 
     trajectory: Trajectory
@@ -48,6 +49,7 @@ class View:
     loss_facts: Mapping[str, str] = field(default_factory=dict[str, str])
     guards: frozenset[str] = frozenset()
     fixed: Mapping[int, Feedback] = field(default_factory=dict[int, Feedback])
+    pinned: bool = False
 
     def violation(self, state: State) -> float:
         """By how much a scored state misses the goal's constraints, see :meth:`lossagent.Goal.violation`."""

@@ -44,7 +44,8 @@ class Climb:
 
     A state is compared with its nearest ancestor that was scored and kept, see
     :func:`lossagent.agents.comparing.improved`. While the head has no score, its weights stay: the move is judged
-    once there is one. All of this is read off the trajectory.
+    once there is one. At a state that a person chose the next move begins from it, whether it was kept or not.
+    All of this is read off the trajectory.
 
     Attributes:
         step: factor of the first moves, > 1; the trust region limits it.
@@ -84,7 +85,7 @@ class Climb:
         past = _read(self, view)
         head, start = view.head, self._start(view, past)
         if start.id in past.kept or start.id in past.failed:
-            base = past.nearest(view, start) or start
+            base = start if view.pinned else past.nearest(view, start) or start
             weights, thoughts = self._moved(view, past, start, view.trajectory.weights_at(base.id))
         else:
             weights, thoughts = view.trajectory.weights_at(start.id), "No score to judge by: the weights stay."
@@ -96,7 +97,7 @@ class Climb:
         return unrepeated(decision, view) if self.restart else decision
 
     def _start(self, view: View, past: _Past) -> State:
-        if not self.restart or view.head.id not in past.failed:
+        if view.pinned or not self.restart or view.head.id not in past.failed:
             return view.head
         kept = past.nearest(view, view.head)
         return kept if kept is not None and kept.id in view.restorable else best_restorable(view) or view.head

@@ -30,7 +30,8 @@ class Lookahead:
     weights alone.
 
     A child without a score is chosen only where none has one and its report shows no damage. Where fewer stages are
-    left than a choice needs (two), the last one continues from the best child under its weights.
+    left than a choice needs (two), the last one continues from the best child under its weights. From a state that a
+    person chose one direction is tried, which is nobody's rival; looking ahead goes on from where it leads.
 
     Attributes:
         width: children of a state, >= 2.
@@ -59,10 +60,12 @@ class Lookahead:
         view.goal.require_utility(self.name)
         start, reason = self._start(view)
         tried = self._candidates(view, start)
-        number = len(tried) % self.width
+        number = 0 if view.pinned else len(tried) % self.width
         base = view.trajectory.weights_at(start.id)
         if number == 0 and view.stages_left < 2:
             weights, thoughts = base, "One stage is left: no choice, the weights stay."
+        elif view.pinned:
+            weights, thoughts = self._candidate(view, base, None), f"A random direction from state {start.id}."
         else:
             weights = self._candidate(view, base, view.trajectory.weights_at(tried[-1].id) if number % 2 else None)
             thoughts = f"Candidate {number + 1} of {self.width} from state {start.id}."
@@ -78,7 +81,7 @@ class Lookahead:
     def _start(self, view: View) -> tuple[State, str]:
         """Where the next candidate starts, and why."""
         head = view.head
-        if head.parent is None or not self._is_candidate(head):
+        if view.pinned or head.parent is None or not self._is_candidate(head):
             return head, ""
         parent = view.trajectory.states[head.parent]
         tried = self._candidates(view, parent)

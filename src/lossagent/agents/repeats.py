@@ -22,7 +22,8 @@ def unrepeated(decision: Decision, view: View) -> Decision:
 
     Weights that were tried from that state already (same parent, weights after bounds, and replicate) are perturbed
     up to four times (mark ``"perturbed"``); after that the state they led to is accepted and the run goes on from it
-    (mark ``"repeated"``). If that one was pruned, the stage is trained on the next window of data (``replicate``).
+    (mark ``"repeated"``). If that one was pruned, or a person chose where the stage starts, it is trained on the next
+    window of data (``replicate``).
     """
     twin = _twin(decision, view)
     if twin is None:
@@ -34,19 +35,26 @@ def unrepeated(decision: Decision, view: View) -> Decision:
     return _accepted(decision, twin, view)
 
 
+def on_other_data(decision: Decision, view: View) -> Decision:
+    """The same weights from the same state; on the next window of data (``replicate``) where that was trained."""
+    twin = _twin(decision, view)
+    return decision if twin is None else decision.model_copy(update={"replicate": _next_replicate(twin, view)})
+
+
+def same(a: Weights, b: Weights) -> bool:
+    """Whether two weight vectors of the same losses are equal, but for rounding of what was written."""
+    return a.off == b.off and all(math.isclose(a[n], b[n], rel_tol=SAME, abs_tol=0.0) for n in b.names)
+
+
 def _twin(decision: Decision, view: View) -> State | None:
     """The state that a decision would lead to a second time."""
     start = decision.restart_from
     allowed = view.bounds.project(decision.weights, view.trajectory.weights_at(start))
     for child in view.trajectory.children(start):
         made = child.decision
-        if made is not None and made.replicate == decision.replicate and _same(made.weights, allowed):
+        if made is not None and made.replicate == decision.replicate and same(made.weights, allowed):
             return child
     return None
-
-
-def _same(a: Weights, b: Weights) -> bool:
-    return a.off == b.off and all(math.isclose(a[n], b[n], rel_tol=SAME, abs_tol=0.0) for n in b.names)
 
 
 def _perturbed(decision: Decision, view: View, attempt: int) -> Decision:
@@ -64,12 +72,10 @@ def _perturbed(decision: Decision, view: View, attempt: int) -> Decision:
 def _accepted(decision: Decision, twin: State | None, view: View) -> Decision:
     """The same weights, going on from the state that they led to (and from its own twins, if any)."""
     marks = (*decision.adjusted_by, "repeated")
-    while twin is not None and twin.id in view.restorable:
+    while not view.pinned and twin is not None and twin.id in view.restorable:
         decision = decision.model_copy(update={"restart_from": twin.id})
         twin = _twin(decision, view)
-    if twin is not None and twin.decision is not None:
-        decision = decision.model_copy(update={"replicate": _next_replicate(twin, view)})
-    return decision.model_copy(update={"adjusted_by": marks})
+    return on_other_data(decision, view).model_copy(update={"adjusted_by": marks})
 
 
 def _next_replicate(twin: State, view: View) -> int:

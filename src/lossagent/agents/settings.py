@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from lossagent.agents.base import Agent
 from lossagent.chat.base import ChatModel
@@ -17,11 +17,15 @@ class RollbackSettings(BaseModel):
 
     Attributes:
         tolerance: metric -> change that counts as noise, in score units; goes before the experiment's.
+        drift: whether the fixed run's change at the same depths is taken off, where it is known.
+        patience: how often one state is gone back to.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     tolerance: dict[str, float] = {}
+    drift: bool = True
+    patience: int = Field(default=2, ge=1)
 
     @field_validator("tolerance")
     @classmethod

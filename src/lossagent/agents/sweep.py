@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from lossagent.agents.anchor import movable, reach
 from lossagent.agents.base import Agent, Recall, View
-from lossagent.agents.repeats import SAME, unrepeated
+from lossagent.agents.repeats import on_other_data, same
 from lossagent.agents.settings import AgentOptions
 from lossagent.chat.base import ChatModel
 from lossagent.errors import Refused, UnknownName
@@ -36,6 +36,10 @@ class Sweep:
     S_0, in order, so that all are compared at the same depth and on the same training data; the best of them (by the
     goal: feasible before better, a missing score last, the earliest of equals) is then trained on from its own state
     under its own weights. Stages that a person or a deadline put in are not counted and not undone.
+
+    Where the checkpoint of a setting was let go of, it is trained again from S_0, on the next window of data (another
+    ``replicate``); the first result of its trial stays what it is judged by. From a state that a person chose, the
+    setting that led to it is trained on; from S_0, the one that is due.
 
     Attributes:
         settings: the settings beside the initial weights; empty: they are drawn.
@@ -79,26 +83,49 @@ class Sweep:
         settings = self._settings(view)
         self._require_stages(view, len(settings))
         tried = [reached(view.trajectory, setting, view.bounds) for setting in settings]
+        if view.pinned and view.head.parent is not None:
+            return self._chosen(view, settings, tried)
         for i, (setting, states) in enumerate(zip(settings, tried, strict=True)):
             if all(s.depth < self.trial for s in states):
-                start = _deepest(states, view)
-                thoughts = f"Setting {i + 1} of {len(settings)}: stage {start.depth + 1} of {self.trial}."
+                start = self._start(view, states)
+                number = min(start.depth + 1, self.trial)
+                thoughts = f"Setting {i + 1} of {len(settings)}: stage {number} of {self.trial}."
                 return self._stage(view, setting, start, thoughts)
         best = self._best(view, tried)
         thoughts = f"Setting {best + 1} of {len(settings)} was the best after {self.trial} stage(s): trained on."
-        return self._stage(view, settings[best], _deepest(tried[best], view), thoughts)
+        return self._stage(view, settings[best], self._start(view, tried[best]), thoughts)
+
+    def _start(self, view: View, states: Sequence[State]) -> State:
+        """The deepest of a setting's states that a stage can start from, the newest of equals."""
+        if view.pinned:
+            return view.head
+        return max((s for s in states if s.id in view.restorable), key=lambda s: (s.depth, s.id), default=view.head)
+
+    def _chosen(self, view: View, settings: Sequence[Weights], tried: Sequence[tuple[State, ...]]) -> Decision:
+        """The next stage from a state that a person chose, under the setting that it belongs to or its own weights."""
+        head = view.head
+        i = next((i for i, states in enumerate(tried) if head.id in {s.id for s in states}), None)
+        if i is None:
+            own = view.trajectory.weights_at(head.id)
+            return self._stage(view, own, head, f"State {head.id} is of no setting: trained on under its weights.")
+        return self._stage(view, settings[i], head, f"Setting {i + 1} of {len(settings)}, trained on.")
 
     def _stage(self, view: View, weights: Weights, start: State, thoughts: str) -> Decision:
+        """A stage under fixed weights, never perturbed: one that was trained before gets other data."""
         decision = Decision(
             author=self.name, proposed=weights, weights=weights, restart_from=start.id, thoughts=thoughts
         )
-        return unrepeated(decision, view)
+        fresh = on_other_data(decision, view)
+        if fresh.replicate == decision.replicate:
+            return decision
+        why = "" if view.pinned else ": the checkpoint of what it led to is gone"
+        words = f"{thoughts} Once more from state {start.id}, on the next window of data{why}."
+        return fresh.model_copy(update={"thoughts": words})
 
     def _best(self, view: View, tried: Sequence[tuple[State, ...]]) -> int:
-        """The setting whose state after its trial ranks highest, of those that a stage can start from."""
+        """The setting whose state after its trial ranks highest, whether its checkpoint is still there or not."""
         ends = [next(s for s in states if s.depth == self.trial) for states in tried]
-        there = [i for i, end in enumerate(ends) if end.id in view.restorable]
-        return max(there or range(len(ends)), key=lambda i: view.rank(ends[i]))
+        return max(range(len(ends)), key=lambda i: view.rank(ends[i]))
 
     def _require_stages(self, view: View, settings: int) -> None:
         needed, stages = settings * self.trial + 1, view.trajectory.stages
@@ -116,7 +143,7 @@ class Sweep:
         found = [initial]
         for weights in others:
             _require_reach(weights, view)
-            if not any(_same(weights, known) for known in found):
+            if not any(same(weights, known) for known in found):
                 found.append(weights)
         return tuple(found)
 
@@ -146,18 +173,9 @@ def reached(trajectory: Trajectory, setting: Weights, bounds: Bounds) -> tuple[S
         if state.weights is None or state.parent not in found:
             continue
         allowed = bounds.project(setting, trajectory.weights_at(state.parent))
-        if _same(state.weights, setting) or _same(state.weights, allowed):
+        if same(state.weights, setting) or same(state.weights, allowed):
             found[state.id] = state
     return tuple(found.values())
-
-
-def _deepest(states: Sequence[State], view: View) -> State:
-    """The deepest state that a stage can start from, the newest of equals."""
-    return max((s for s in states if s.id in view.restorable), key=lambda s: (s.depth, s.id), default=view.head)
-
-
-def _same(a: Weights, b: Weights) -> bool:
-    return a.off == b.off and all(math.isclose(a[n], b[n], rel_tol=SAME, abs_tol=0.0) for n in b.names)
 
 
 def _weights(setting: Setting, initial: Weights) -> Weights:
@@ -173,7 +191,7 @@ def _require_reach(setting: Weights, view: View) -> None:
     """Raises Refused where the bounds would change a setting, which is trained from S_0 in one step."""
     initial = view.trajectory.initial
     allowed = view.bounds.project(setting, initial)
-    if not _same(allowed, setting):
+    if not same(allowed, setting):
         raise Refused(
             f"the sweep's setting {setting} cannot be reached from the initial weights {initial} in one stage: the "
             f"bounds make {allowed} of it. Widen them (bounds.low, high, trust: null sets no largest step), or "

@@ -55,5 +55,6 @@ def create(settings: AgentOptions, chat: ChatModel | None = None) -> Agent:
     """
     agent = settings.bare(chat)
     if isinstance(settings.rollback, RollbackSettings):
-        return Rollback(agent, settings.rollback.tolerance)
+        guard = settings.rollback
+        return Rollback(agent, guard.tolerance, guard.drift, guard.patience)
     return Rollback(agent) if settings.rollback else agent

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from lossagent.agents.base import Agent, View
 from lossagent.agents.rollback import Rollback
@@ -65,7 +66,8 @@ def next_decision(told: Told, trajectory: Trajectory, agent: Agent, recall: Call
     def at(chosen: State) -> Decision:
         # At a state that a person chose no guard may start elsewhere, and no answer be another's.
         inner = agent.agent if isinstance(agent, Rollback) else agent
-        return inner.decide(view_of(told, trajectory, chosen), recall(f"from-{chosen.id}/"))
+        pinned = replace(view_of(told, trajectory, chosen), pinned=True)
+        return inner.decide(pinned, recall(f"from-{chosen.id}/"))
 
     if any(isinstance(r, NextWeights) for r in requests) or (requests and not first):
         decision = by_hand(trajectory, head, at)

@@ -9,7 +9,7 @@ from lossagent.errors import Refused, UnknownName
 from lossagent.experiment import Experiment
 from lossagent.experiment.metrics import SHIFTED
 from lossagent.study.jobs import Job
-from lossagent.study.settings import FIXED, Primary
+from lossagent.study.settings import FIXED, FULL, Primary
 
 ALWAYS = frozenset({"psnr_y", SHIFTED, "lattice"}) | AGAINST_INPUT | AGAINST_START
 """Metrics that runs measure without being told, where they can."""
@@ -87,7 +87,8 @@ def check_primary(
         derived: name of the arm that is the best of full runs.
 
     Raises:
-        Refused: an arm, objective, metric or set that is not there, or fewer than two seeds in common.
+        Refused: an arm, objective, metric or set that is not there, or fewer than two seeds in common (of the derived
+            arm: seeds of all the full runs).
     """
     names = [*arms, *([derived] if derived is not None else [])]
     for key, arm in (("arm", primary.arm), ("against", primary.against)):
@@ -101,9 +102,15 @@ def check_primary(
         raise UnknownName("objective of primary", objective, objectives)
     if primary.arm == primary.against:
         raise Refused(f"primary: an arm cannot be compared with itself; found {primary.arm!r} twice.")
-    common = [set(arms[arm]) for arm in (primary.arm, primary.against) if arm in arms]
+    # The derived arm has the seeds that every full run has.
+    full = [arm for arm in arms if arm == FIXED or arm.startswith(FULL)]
+    made_of = {derived: full} if derived is not None else {}
+    common = [set(arms[one]) for arm in (primary.arm, primary.against) for one in made_of.get(arm, [arm])]
     if len(set.intersection(*common)) < 2:
-        raise Refused("primary: the two arms need at least 2 seeds in common, better 10; give them seeds.")
+        several = (
+            f" {derived} has those of {', '.join(full)} alike." if derived in (primary.arm, primary.against) else ""
+        )
+        raise Refused(f"primary: the two arms need at least 2 seeds in common, better 10; give them seeds.{several}")
     if FIXED not in arms and any(guard.relative_to == FIXED for guard in primary.guards):
         raise Refused(f"primary.guards: relative_to: fixed wants an arm {FIXED!r}; found {', '.join(arms)}.")
     compared = {primary.arm, primary.against, FIXED}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lossagent.feedback import Direction
-from lossagent.statistics import Method, Paired, fewest, holm, paired
+from lossagent.statistics import ALPHA, Method, Paired, holm, paired
 from lossagent.study.results import Results
 
 Verdict = Literal["better", "worse", "none"]
@@ -27,6 +27,8 @@ class Comparison:
         test: mean difference, interval and p by the study's test, in score units.
         interval: the same, or Student's t where so few seeds bound nothing by sign flips.
         corrected: p by Holm over the arms compared with the same reference.
+        family: how many arms these are.
+        smallest: the smallest corrected p that so many seeds could have reached beside the other arms.
         direction: which way is better.
     """
 
@@ -36,19 +38,21 @@ class Comparison:
     test: Paired
     interval: Paired
     corrected: float
+    family: int
+    smallest: float
     direction: Direction
 
     @property
     def verdict(self) -> Verdict:
         """``"none"`` (no difference shown) where the interval holds 0 or the corrected p is .05 or more."""
-        if self.interval.low <= 0 <= self.interval.high or self.corrected >= 1 - LEVEL:
+        if self.interval.low <= 0 <= self.interval.high or self.corrected >= ALPHA:
             return "none"
         return "better" if (self.test.mean > 0) == (self.direction == "higher") else "worse"
 
     @property
     def out_of_reach(self) -> bool:
-        """Whether so few seeds cannot show any difference, however large."""
-        return self.test.method == "permutation" and len(self.seeds) < fewest(LEVEL)
+        """Whether so few seeds cannot show any difference among so many arms, however large."""
+        return self.smallest >= ALPHA
 
 
 def compared(differences: Sequence[float], method: Method) -> tuple[Paired, Paired]:
@@ -84,11 +88,19 @@ def against(
         seeds = tuple(s for s in own if s in reference)
         if arm != name and seeds:
             found[arm] = (seeds, *compared([own[s] - reference[s] for s in seeds], method))
-    corrected = holm({arm: test.p for arm, (_, test, _) in found.items()})
+    every = {arm: test.p for arm, (_, test, _) in found.items()}
+    corrected = holm(every)
     return {
-        arm: Comparison(arm, name, seeds, test, interval, corrected[arm], direction)
+        arm: Comparison(
+            arm, name, seeds, test, interval, corrected[arm], len(found), _smallest(every, arm, test), direction
+        )
         for arm, (seeds, test, interval) in found.items()
     }
+
+
+def _smallest(every: Mapping[str, float], arm: str, test: Paired) -> float:
+    """The corrected p of an arm whose differences all had one sign; 0 for a test that has no such bound."""
+    return holm({**every, arm: 2.0 ** (1 - test.n)})[arm] if test.method == "permutation" else 0.0
 
 
 def on_test_set(results: Results, objective: str, name: str, metric: str) -> dict[str, dict[str, Comparison]]:
@@ -103,10 +115,15 @@ def on_test_set(results: Results, objective: str, name: str, metric: str) -> dic
 
 
 def p_words(p: float) -> str:
-    """``p = 0.031``, ``p < 0.001``, ``p = 1``."""
+    """``p = 0.031``, ``p < 0.001``, ``p = 1``; near .05 so many decimals that the side of it is seen."""
     if p < 0.001:
         return "p < 0.001"
-    return "p = 1" if p > 0.9995 else f"p = {p:.3f}"
+    if p > 0.9995:
+        return "p = 1"
+    decimals = 4 if 0.045 <= p <= 0.055 else 3
+    while decimals < 12 and p != ALPHA and float(f"{p:.{decimals}f}") == ALPHA:
+        decimals += 1
+    return f"p = {p:.{decimals}f}"
 
 
 def mean_and_spread(values: Sequence[float]) -> tuple[float, float | None]:

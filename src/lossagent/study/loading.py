@@ -15,7 +15,7 @@ from lossagent.study.failures import read_failure
 from lossagent.study.jobs import Job
 from lossagent.study.outcome import Outcome, read_outcomes
 from lossagent.study.plan import Study, parse, read_yaml
-from lossagent.study.registering import REGISTERED, STUDY, Registration, read_registration
+from lossagent.study.registering import REGISTERED, STUDY, Plan, Registration, plan_of, read_registration
 from lossagent.study.results import BySeed, Results
 from lossagent.study.tuned import with_tuned
 from lossagent.weights import Bounds
@@ -33,6 +33,7 @@ class Folder:
         study: its plan.
         results: what was found, the derived arm included.
         registration: ``None`` where nothing was registered.
+        plan: whether the plan is the one that was registered; ``None`` where nothing was.
         missing: (run, why) of every run without an outcome, in the order of the study.
         strangers: keys of outcomes that the plan does not ask for; they are left out of everything.
         simulated: what is known of the response model, ``None`` where the runs are real.
@@ -45,6 +46,7 @@ class Folder:
     missing: tuple[tuple[str, str], ...]
     strangers: tuple[str, ...]
     simulated: Mapping[str, object] | None = None
+    plan: Plan | None = None
 
 
 def read_folder(path: Path) -> Folder:
@@ -81,9 +83,11 @@ def read_folder(path: Path) -> Folder:
         primary=study.primary,
         bounds=_bounds(study),
         simulated=simulated is not None,
+        know_fixed=study.know_fixed,
     )
     registration = read_registration(path) if (path / REGISTERED).exists() else None
-    return Folder(path, study, with_tuned(results), registration, tuple(missing), tuple(strangers), simulated)
+    plan = plan_of(path, registration) if registration is not None else None
+    return Folder(path, study, with_tuned(results), registration, tuple(missing), tuple(strangers), simulated, plan)
 
 
 def _sorted(outcomes: Mapping[str, Mapping[str, Mapping[int, Outcome]]]) -> dict[str, dict[str, BySeed]]:

@@ -22,6 +22,7 @@ from lossagent.study.primary import Verdict, interval_words, judge
 from lossagent.study.provenance import made
 from lossagent.study.registering import plain
 from lossagent.study.tables import MARKS, WORDS, Section, sections_of
+from lossagent.study.tables.incomplete import incomplete
 from lossagent.study.text import page_text
 
 PAGE, TABLES, TEXT, FIGURES = "page.html", "tables.json", "results.md", "figures"
@@ -62,7 +63,7 @@ def write_page(folder: Path) -> Path:
     read = read_folder(folder)
     results = read.results
     added = [one for more in (read.registration.later if read.registration is not None else ()) for one in more.added]
-    verdict = judge(results, results.primary, added) if results.primary is not None else None
+    verdict = judge(results, results.primary, added, read.plan) if results.primary is not None else None
     chapters = tuple(_chapter(read, objective) for objective in results.objectives)
     place = folder / FIGURES
     place.mkdir(parents=True, exist_ok=True)
@@ -129,12 +130,18 @@ def _plain(read: Folder, chapters: Sequence[Chapter], verdict: Verdict | None) -
         "study": results.name,
         "simulated": results.simulated,
         "registered": read.registration.model_dump(mode="json") if read.registration is not None else None,
+        "plan": read.plan,
         "primary": primary,
         "comparisons": comparisons,
         "tables": {
             chapter.objective: [asdict(table) for section in chapter.sections for table in section.tables]
             for chapter in chapters
         },
+        "incomplete": [
+            {"objective": objective, **asdict(one)}
+            for objective in results.objectives
+            for one in incomplete(results, objective, results.outcomes[objective])
+        ],
         "missing": [{"run": key, "why": why} for key, why in read.missing],
         "left_out": list(read.strangers),
     }

@@ -10,11 +10,15 @@ from typing import Literal
 from lossagent.feedback import MetricFacts
 from lossagent.report.numbers import plain, signed
 from lossagent.statistics import Paired, fewest
-from lossagent.study.comparisons import LEVEL, compared, p_words
+from lossagent.study.comparisons import compared, p_words
+from lossagent.study.complete import mean_of
 from lossagent.study.outcome import Outcome
+from lossagent.study.registering import Plan
 from lossagent.study.results import BySeed, Results, places
-from lossagent.study.settings import FIXED, Limit, Primary
+from lossagent.study.settings import FIXED, FULL, Limit, Primary
+from lossagent.study.tables.cells import no_interval
 from lossagent.study.tables.fairness import budget_of
+from lossagent.study.tables.incomplete import incomplete
 from lossagent.study.tables.limits import in_words
 
 Kind = Literal["better", "worse", "no difference", "not decidable", "not finished"]
@@ -69,23 +73,25 @@ class Verdict:
     metric: MetricFacts | None = None
 
 
-def judge(results: Results, primary: Primary, added: Sequence[str] = ()) -> Verdict:
+def judge(results: Results, primary: Primary, added: Sequence[str] = (), plan: Plan | None = None) -> Verdict:
     """The verdict of a study's primary comparison.
 
     A difference is claimed where the interval of the registered test leaves out 0 and its p is below .05, and where
     the arm that comes out ahead keeps every guard, in the mean over the compared seeds, and had no more candidates
-    for selection than the other one. Before every planned seed is there, nothing is concluded.
+    for selection than the other one. Before every planned seed is there, nothing is concluded; nor is it by a plan that
+    was changed after it was registered.
 
     Args:
         results: of the study.
         primary: what is compared.
         added: what was added to the study after it was registered, ``ARM: seeds 5, 6``.
+        plan: whether it is the one that was registered, ``None`` where nothing was.
     """
     objective = primary.objective or next(iter(results.outcomes))
     runs = results.outcomes.get(objective, {})
     arm, other = runs.get(primary.arm, {}), runs.get(primary.against, {})
-    plan = results.planned.get(objective, {})
-    planned = tuple(s for s in plan.get(primary.arm, ()) if s in plan.get(primary.against, ()))
+    asked = results.planned.get(objective, {})
+    planned = tuple(s for s in asked.get(primary.arm, ()) if s in asked.get(primary.against, ()))
     seeds = tuple(s for s in arm if s in other)
     facts = results.facts(objective).get(primary.metric) if objective in results.objectives else None
     direction = f", {facts.direction} is better" if facts is not None else ""
@@ -102,10 +108,13 @@ def judge(results: Results, primary: Primary, added: Sequence[str] = ()) -> Verd
         for name in (primary.arm, primary.against)
         for limit in primary.guards
     )
-    kind, sentence = _concluded(primary, test, facts, guards, (seeds, planned, scored), _favoured(arm, other, seeds))
-    return Verdict(
-        kind, sentence, setting, test, interval, seeds, planned, guards, _caveats(results, primary, test, added), facts
+    kind, sentence = _concluded(
+        primary, test, facts, guards, (seeds, planned, scored), _favoured(primary, arm, other, seeds)
     )
+    if plan == "changed":
+        kind, sentence = "not decidable", "Not decidable: the plan was changed after it was registered."
+    caveats = (*_incomplete(results, primary, objective), *_caveats(results, primary, test, added, plan))
+    return Verdict(kind, sentence, setting, test, interval, seeds, planned, guards, caveats, facts)
 
 
 def _concluded(
@@ -114,7 +123,7 @@ def _concluded(
     facts: MetricFacts | None,
     guards: Sequence[Guard],
     seeds: tuple[Sequence[int], Sequence[int], Sequence[int]],
-    favoured: str,
+    favoured: frozenset[str],
 ) -> tuple[Kind, str]:
     common, planned, scored = seeds
     a, b = primary.arm, primary.against
@@ -130,10 +139,9 @@ def _concluded(
     if broken := next((g for g in guards if g.arm == ahead and not g.kept), None):
         found = "was not measured" if broken.score is None or broken.bound is None else _found(broken)
         return "not decidable", f"Not decidable: guard {broken.words} is broken by {ahead} ({found})."
-    if favoured == ("arm" if better else "against"):
+    if ahead in favoured:
         return "not decidable", f"Not decidable: {ahead} had more candidates for selection than the other arm."
-    word = "better" if better else "worse"
-    return ("better" if better else "worse"), f"{a} is {word} than {b}."
+    return ("better", f"{a} is better than {b}.") if better else ("worse", f"{a} is worse than {b}.")
 
 
 def _found(guard: Guard) -> str:
@@ -144,7 +152,7 @@ def _found(guard: Guard) -> str:
 
 def _guard(limit: Limit, arm: str, runs: Sequence[tuple[Outcome, Outcome | None]], name: str) -> Guard:
     """A limit in the mean over seeds."""
-    pairs = [(one.test(name, "selected", limit.metric), _bound(limit, one, fixed, name)) for one, fixed in runs]
+    pairs = [(mean_of(one, name, "selected", limit.metric), _bound(limit, one, fixed, name)) for one, fixed in runs]
     known = [(s, b) for s, b in pairs if s is not None and b is not None and math.isfinite(s) and math.isfinite(b)]
     if not known or len(known) < len(pairs):
         return Guard(in_words(limit), arm, None, None, False, 0)
@@ -163,24 +171,39 @@ def _bound(limit: Limit, one: Outcome, fixed: Outcome | None, name: str) -> floa
     assert value is not None
     if limit.relative_to == "absolute":
         return float(value)
-    base = one.test(name, "start", limit.metric)
+    base = mean_of(one, name, "start", limit.metric)
     if limit.relative_to == FIXED:
-        base = fixed.test(name, "selected", limit.metric) if fixed is not None else None
+        base = mean_of(fixed, name, "selected", limit.metric) if fixed is not None else None
     if base is None:
         return None
     return base * value if limit.times else base + value
 
 
-def _favoured(arm: BySeed, other: BySeed, seeds: Sequence[int]) -> str:
-    """Which of the two had more candidates in some seed: ``"arm"``, ``"against"`` or ""."""
+def _favoured(primary: Primary, arm: BySeed, other: BySeed, seeds: Sequence[int]) -> frozenset[str]:
+    """Which of the two had more candidates in some seed; both, where each had in one."""
     counts = [(budget_of(arm[s])[1], budget_of(other[s])[1]) for s in seeds]
-    if any(ours > theirs for ours, theirs in counts):
-        return "arm"
-    return "against" if any(theirs > ours for ours, theirs in counts) else ""
+    ours = {primary.arm} if any(own > others for own, others in counts) else set[str]()
+    theirs = {primary.against} if any(others > own for own, others in counts) else set[str]()
+    return frozenset(ours | theirs)
 
 
-def _caveats(results: Results, primary: Primary, test: Paired | None, added: Sequence[str]) -> tuple[str, ...]:
+def _incomplete(results: Results, primary: Primary, objective: str) -> tuple[str, ...]:
+    """Scores of the comparison and its guards that count as missing."""
+    metrics = {primary.metric, *(guard.metric for guard in primary.guards)}
+    arms = (primary.arm, primary.against, *([FIXED] if any(g.relative_to == FIXED for g in primary.guards) else []))
+    return tuple(
+        gap.sentence
+        for gap in incomplete(results, objective, dict.fromkeys(arms))
+        if gap.place == primary.set and gap.row == "selected" and gap.metric in metrics
+    )
+
+
+def _caveats(
+    results: Results, primary: Primary, test: Paired | None, added: Sequence[str], plan: Plan | None
+) -> tuple[str, ...]:
     found: list[str] = []
+    if plan == "unknown":
+        found.append("The registration holds no hash of the plan: whether it was changed since cannot be told.")
     if results.simulated:
         found.append("Simulated: a response model stood in for training. It says nothing of real images.")
     if results.best_of_full in (primary.arm, primary.against):
@@ -189,11 +212,17 @@ def _caveats(results: Results, primary: Primary, test: Paired | None, added: Seq
         f"Added after the registration: {one}. Who adds seeds after a look at the results finds differences more often "
         "than the p says."
         for one in added
-        if one.split(": seeds ")[0] in (primary.arm, primary.against) and ": seeds " in one
+        if ": seeds " in one and _feeds(results, primary, one.split(": seeds ")[0])
     ]
-    if test is not None and test.method == "permutation" and test.n < fewest(LEVEL):
-        found.append(f"{test.n} seeds cannot reach p < .05 in a sign-flip test; {fewest(LEVEL)} or more can.")
+    if test is not None and test.method == "permutation" and test.n < fewest():
+        found.append(f"{test.n} seeds cannot reach p < .05 in a sign-flip test; {fewest()} or more can.")
     return tuple(found)
+
+
+def _feeds(results: Results, primary: Primary, arm: str) -> bool:
+    """Whether an arm is compared, or is one of the full runs that the compared best is taken from."""
+    sides = (primary.arm, primary.against)
+    return arm in sides or (results.best_of_full in sides and (arm == FIXED or arm.startswith(FULL)))
 
 
 def interval_words(verdict: Verdict) -> str:
@@ -202,9 +231,7 @@ def interval_words(verdict: Verdict) -> str:
         return "no seed to compare yet"
     decimals = places(verdict.metric, 1)
     one = verdict.interval
-    ends = (
-        f"[{plain(one.low, decimals)}, {plain(one.high, decimals)}]" if one.bounded else "(no interval from one seed)"
-    )
+    ends = f"[{plain(one.low, decimals)}, {plain(one.high, decimals)}]" if one.bounded else f"({no_interval(one.n)})"
     name = "" if one.method == verdict.test.method else " by Student's t"
     count = f"{verdict.test.n} {'seed' if verdict.test.n == 1 else 'seeds'}"
     return f"{signed(verdict.test.mean, decimals)} {ends}{name}, {p_words(verdict.test.p)}, {count}"

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 from lossagent.feedback import POOLED
 from lossagent.study.carrying import RUNS
 from lossagent.study.loading import Folder
+from lossagent.study.registering import STUDY, Plan
+from lossagent.study.results import span
 from lossagent.study.settings import FIXED
+from lossagent.study.tables.fairness import who_knew_fixed
 
 Fact = tuple[str, str]
+PLANS: dict[Plan, str] = {
+    "kept": f"{STUDY} is what was registered",
+    "changed": f"the plan was changed after it was registered: {STUDY} is not what was written then",
+    "unknown": f"the registration holds no hash of {STUDY}: whether it was changed since cannot be told",
+}
 
 
 def made(read: Folder) -> tuple[Fact, ...]:
     """(label, words) in the order of the page."""
-    study, results = read.study, read.results
+    results = read.results
     facts: list[Fact] = []
     if read.simulated is None:
         facts.append(("Command", f"lossagent compare STUDY.yaml --out {read.path.name}"))
@@ -26,30 +33,25 @@ def made(read: Folder) -> tuple[Fact, ...]:
         changes = f", with {' '.join(entry.overrides)}" if entry.overrides else ""
         facts.append(("Registered", f"{entry.when}, before the first run; study file sha256 {entry.sha256}{changes}"))
         facts += [("Added later", f"{more.when}: {'; '.join(more.added)}") for more in entry.later]
+        facts += [("Plan", PLANS[read.plan])] if read.plan is not None else []
     else:
         facts.append(("Registered", "no: nothing says that the study was written down before its runs"))
     facts += [("Seeds", _seeds(read)), ("Runs", _runs(read))]
     for objective in results.objectives:
         name = f" of {objective}" if len(results.objectives) > 1 else ""
         facts += [(f"Test images{name}", _images(read, objective)), (f"Metrics{name}", _metrics(read, objective))]
-    if study.know_fixed:
-        facts.append(
-            ("Fixed run", f"every arm knew the {FIXED} arm's scores of its seed: that run is a cost of each of them")
-        )
+    for objective in results.objectives:
+        if knowing := who_knew_fixed(results, objective):
+            why = "as the study says" if results.know_fixed else "limits are relative to it"
+            facts.append(
+                (
+                    "Fixed run" + (f" of {objective}" if len(results.objectives) > 1 else ""),
+                    f"{knowing} knew the {FIXED} arm's scores of its seed ({why}): that run is a cost of each of them",
+                )
+            )
     if versions := _versions(read.path):
         facts.append(("Versions", versions))
     return tuple(facts)
-
-
-def span(seeds: Sequence[int]) -> str:
-    """``0 to 9``, ``0 to 4, 7``."""
-    parts: list[list[int]] = []
-    for seed in sorted(seeds):
-        if parts and seed == parts[-1][-1] + 1:
-            parts[-1].append(seed)
-        else:
-            parts.append([seed])
-    return ", ".join(str(p[0]) if len(p) == 1 else f"{p[0]} to {p[-1]}" for p in parts)
 
 
 def _seeds(read: Folder) -> str:

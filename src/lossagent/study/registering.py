@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from filelock import FileLock
@@ -20,6 +20,8 @@ from lossagent.study.plan import Study, parse, read_yaml
 from lossagent.study.settings import listed
 
 STUDY, REGISTERED, LEASE = "study.yaml", "registered.json", "registering.lease"
+Plan = Literal["kept", "changed", "unknown"]
+"""Whether ``study.yaml`` is what was registered; unknown where the registration holds no hash of it."""
 GROWING = ("seeds", "arms", "tuned")
 """Keys of a study that may get more; what is there stays."""
 
@@ -32,12 +34,14 @@ class Addition(Record):
         when: in UTC.
         overrides: changes of the experiment on the command line.
         added: what it has more.
+        plan: sha256 of the folder's ``study.yaml`` as it was written then.
     """
 
     sha256: str
     when: str
     overrides: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
+    plan: str | None = None
 
 
 class Registration(Record):
@@ -48,12 +52,14 @@ class Registration(Record):
         when: in UTC.
         overrides: changes of the experiment on the command line.
         later: the files with more arms or seeds, in order.
+        plan: sha256 of the folder's ``study.yaml`` as it was written then.
     """
 
     sha256: str
     when: str
     overrides: tuple[str, ...] = ()
     later: tuple[Addition, ...] = ()
+    plan: str | None = None
 
     @property
     def identity(self) -> str:
@@ -67,25 +73,56 @@ def register(file: Path, study: Study, folder: Path, overrides: Sequence[str] = 
     ``study.yaml`` in the folder is the whole study with its experiment inside, and stands by itself.
 
     Raises:
-        Refused: the folder holds another study, or the file was changed otherwise; the key is named.
+        Refused: the folder holds another study, or the file was changed otherwise; the key is named. Or the folder's
+            own ``study.yaml`` is not what was written there.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(str(folder / LEASE)):
         sha = hashlib.sha256(file.read_bytes()).hexdigest()
         when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        text = yaml.safe_dump(plain(study), sort_keys=False)
+        plan = hashlib.sha256(text.encode("utf-8")).hexdigest()
         if (folder / STUDY).exists():
+            _check_untouched(folder)
             added = growth(parse(read_yaml(folder / STUDY, "study")), study, folder)
             if not added:
                 return
-            more = Addition(sha256=sha, when=when, overrides=tuple(overrides), added=added)
+            more = Addition(sha256=sha, when=when, overrides=tuple(overrides), added=added, plan=plan)
             entry = read_registration(folder)
-            entry = entry.model_copy(update={"later": (*entry.later, more)})
+            if _plans(entry)[-1] != plan:  # else it was written down, and study.yaml was not any more
+                entry = entry.model_copy(update={"later": (*entry.later, more)})
         elif any(p.name.removesuffix(".tmp") not in (LEASE, REGISTERED, STUDY) for p in folder.iterdir()):
             raise Refused(f"{folder} exists already and is no study folder. Choose another --out.")
         else:
-            entry = Registration(sha256=sha, when=when, overrides=tuple(overrides))
+            entry = Registration(sha256=sha, when=when, overrides=tuple(overrides), plan=plan)
         write_atomically(folder / REGISTERED, entry.model_dump_json(indent=1))
-        write_atomically(folder / STUDY, yaml.safe_dump(plain(study), sort_keys=False))
+        write_atomically(folder / STUDY, text)
+
+
+def plan_of(folder: Path, entry: Registration) -> Plan:
+    """Whether a folder's ``study.yaml`` is the one that was registered last."""
+    plans = _plans(entry)
+    if plans[-1] is not None and _hash(folder / STUDY) != plans[-1]:
+        return "changed"
+    return "unknown" if None in plans else "kept"
+
+
+def _plans(entry: Registration) -> tuple[str | None, ...]:
+    return (entry.plan, *(more.plan for more in entry.later))
+
+
+def _hash(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _check_untouched(folder: Path) -> None:
+    """A sitting that ended between the two files left an earlier plan; any other one was written by hand."""
+    plans = _plans(read_registration(folder)) if (folder / REGISTERED).exists() else (None,)
+    if plans[-1] is not None and _hash(folder / STUDY) not in plans:
+        raise Refused(
+            f"{folder / STUDY} was changed after it was registered. Put back what was written there, or choose "
+            "another --out."
+        )
 
 
 def read_registration(folder: Path) -> Registration:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lossagent.feedback import Feedback, MetricFacts
 from lossagent.goal import Goal
 from lossagent.report.numbers import digits
 from lossagent.statistics import Method
+from lossagent.study.complete import mean_of, state_of
 from lossagent.study.outcome import Outcome
 from lossagent.study.settings import FIXED, FULL, Primary
 from lossagent.weights import Bounds
@@ -30,6 +31,7 @@ class Results:
         primary: the comparison that the conclusion rests on; its test is the study's.
         bounds: of the weights; they name the anchor.
         simulated: whether a response model stood in for training.
+        know_fixed: whether every arm knew the fixed arm's scores.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Results:
     primary: Primary | None = None
     bounds: Bounds = field(default_factory=Bounds)
     simulated: bool = False
+    know_fixed: bool = False
 
     @property
     def method(self) -> Method:
@@ -100,8 +103,11 @@ class Results:
         return tuple(m for m in dict.fromkeys(found) if m in known)
 
     def scores(self, objective: str, arm: str, name: str, row: str, metric: str) -> dict[int, float]:
-        """seed -> mean score of a row on a test set; seeds without a finite one are left out."""
-        found = {s: one.test(name, row, metric) for s, one in self.outcomes[objective].get(arm, {}).items()}
+        """seed -> mean score of a row on a test set; seeds without a finite one are left out.
+
+        Means are over the images that S_0 has a score of; a row that lacks one of them has no mean.
+        """
+        found = {s: mean_of(one, name, row, metric) for s, one in self.outcomes[objective].get(arm, {}).items()}
         return {s: v for s, v in found.items() if v is not None and math.isfinite(v)}
 
 
@@ -110,9 +116,20 @@ def places(facts: MetricFacts | None, more: int = 0) -> int:
     return digits(facts.unit if facts is not None else None) + more
 
 
+def span(seeds: Sequence[int]) -> str:
+    """``0 to 9``, ``0 to 4, 7``."""
+    parts: list[list[int]] = []
+    for seed in sorted(seeds):
+        if parts and seed == parts[-1][-1] + 1:
+            parts[-1].append(seed)
+        else:
+            parts.append([seed])
+    return ", ".join(str(p[0]) if len(p) == 1 else f"{p[0]} to {p[-1]}" for p in parts)
+
+
 def at_depth(one: Outcome, depth: int) -> Feedback | None:
     """Selection-set scores of the state at a depth, on the way to the last state that was scored there."""
     state = one.states[max(one.selection)] if one.selection else None
     while state is not None and state.depth > depth:
         state = one.states[state.parent] if state.parent is not None else None
-    return one.selection.get(state.id) if state is not None and state.depth == depth else None
+    return state_of(one, state.id) if state is not None and state.depth == depth else None

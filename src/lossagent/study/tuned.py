@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from lossagent.goal import Goal
+from lossagent.study.complete import state_of
 from lossagent.study.outcome import Cost, Outcome
 from lossagent.study.results import BySeed, Results, at_depth
 from lossagent.study.settings import FIXED, FULL
@@ -70,12 +71,14 @@ def tuned(arms: Mapping[str, BySeed], name: str) -> dict[int, Outcome]:
 def selection_rank(one: Outcome, goal: Goal, fixed: Outcome | None) -> tuple[float, float] | None:
     """The rank of the state that a run kept, larger is better; ``None`` where it has no selection scores.
 
+    A score that lacks an image of S_0's counts as missing, which ranks last.
+
     Args:
         one: the run.
         goal: by which it is judged.
         fixed: the fixed run of its seed, for constraints relative to it.
     """
-    kept, start = one.selection.get(one.selected), one.selection.get(0)
+    kept, start = state_of(one, one.selected), one.selection.get(0)
     goal = goal.kept_by
     if kept is None or start is None or not goal.has_utility:
         return None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lossagent.agents.base import View
 from lossagent.agents.llm.moves import made
 from lossagent.agents.llm.scores import images_of, shown
+from lossagent.agents.repeats import same
 from lossagent.agents.respond.estimates import Prediction, predicted
 from lossagent.errors import Refused
 from lossagent.weights import Weights
@@ -18,8 +18,6 @@ PAIRS = 2
 """With more losses than these that can move, pairs of moves are not listed."""
 MOST = 26
 """Options: one for each letter."""
-SAME = 1e-6
-"""Relative difference below which two weights are the same."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +97,4 @@ def _option(view: View, moved: Mapping[str, str], step: float) -> Option | None:
 
 
 def _among(weights: Weights, others: Iterable[Weights]) -> bool:
-    return any(_same(weights, other) for other in others)
-
-
-def _same(a: Weights, b: Weights) -> bool:
-    return a.off == b.off and all(math.isclose(a[n], b[n], rel_tol=SAME, abs_tol=0.0) for n in b.names)
+    return any(same(weights, other) for other in others)

@@ -93,7 +93,7 @@ class Search:
         return unrepeated(decision, view) if self.needs_restart else decision
 
     def _start(self, view: View) -> State:
-        if self.restart_from == "head":
+        if self.restart_from == "head" or view.pinned:
             return view.head
         if self.restart_from == "best":
             return best_restorable(view) or view.head

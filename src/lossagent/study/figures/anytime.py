@@ -12,6 +12,7 @@ from lossagent.report.figures.canvas import Figure
 from lossagent.report.numbers import plain
 from lossagent.report.palette import MUTED, RunStyle
 from lossagent.statistics import paired
+from lossagent.study.complete import state_of
 from lossagent.study.figures.canvas import finished, grid_height, panels, sheet
 from lossagent.study.outcome import Outcome
 from lossagent.study.results import Results, at_depth, places
@@ -21,34 +22,52 @@ Points = Sequence[tuple[int, float]]
 
 
 def anytime_figure(results: Results, objective: str, metric: str, styles: Mapping[str, RunStyle]) -> Figure | None:
-    """A panel an arm: mean and 95 % t interval over seeds of the best state so far, the fixed arm's mean behind it."""
+    """A panel an arm: mean and 95 % t interval over seeds of the best state so far, the fixed arm's mean behind it.
+
+    Where there is a fixed arm, both are over the seeds that both have.
+    """
     facts = results.facts(objective)[metric]
     fixed = results.outcomes[objective].get(FIXED, {})
-    curves: dict[str, list[Points]] = {}
+    curves: dict[str, dict[int, Points]] = {}
     for arm in results.arms(objective):
         if arm != results.best_of_full:  # several runs at once have no common course
             runs = results.outcomes[objective][arm]
-            found: list[Points] = [best_so_far(one, fixed.get(seed), metric) for seed, one in runs.items()]
-            if known := [points for points in found if points]:
+            found: dict[int, Points] = {s: best_so_far(one, fixed.get(s), metric) for s, one in runs.items()}
+            if known := {s: points for s, points in found.items() if points}:
                 curves[arm] = known
     if not curves:
         return None
-    beside = _mean(curves[FIXED]) if FIXED in curves else None
     drawing = sheet(grid_height(len(curves)))
     told: list[str] = []
+    pairs = {arm: beside_fixed(own, curves.get(FIXED, {}) if arm != FIXED else {}) for arm, own in curves.items()}
     for arm, axes in panels(drawing, tuple(curves)):
-        if beside is not None and arm != FIXED:
-            grid, means = _extended(beside[0], 0.03 * beside[0][-1]), _extended(beside[1])
+        own, beside = pairs[arm]
+        if beside:
+            spent, means = _mean(beside)
+            grid, means = _extended(spent, 0.03 * spent[-1]), _extended(means)
             axes.step(grid, means, where="post", color=styles[FIXED].colour, linewidth=1.2, alpha=0.8)
-        _draw(axes, curves[arm], styles[arm])
-        told.append(f"{arm} {plain(float(_mean(curves[arm])[1][-1]), places(facts))}")
+        _draw(axes, own, styles[arm])
+        axes.set_title(f"n = {len(own)}", loc="right", fontsize=8, color=MUTED, pad=3)
+        told.append(f"{arm} {plain(float(_mean(own)[1][-1]), places(facts))} over {_seeds(len(own))}")
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     drawing.supxlabel("training iterations spent", color=MUTED, fontsize=9, y=0.01)
     drawing.supylabel(f"{facts.name} ({facts.direction} is better)", color=MUTED, fontsize=9, x=0.004)
-    title = f"Best {facts.name} so far on the selection set: mean and 95 % interval over seeds, fixed as a thin line"
-    alt = f"A panel for each arm; the orange line is the fixed arm. At the end: {', '.join(told)}."
+    title = (
+        f"Best {facts.name} so far on the selection set: mean and 95 % interval over n seeds; thin: fixed, same seeds"
+    )
+    alt = f"A panel for each arm; the orange line is the fixed arm over the same seeds. At the end: {', '.join(told)}."
     return finished(drawing, f"anytime-{objective}-{metric}", title, alt, simulated=results.simulated)
+
+
+def beside_fixed(own: Mapping[int, Points], fixed: Mapping[int, Points]) -> tuple[list[Points], list[Points]]:
+    """The courses of an arm and of the fixed arm over the seeds that both have; the arm's alone where that is none."""
+    common = [seed for seed in own if seed in fixed]
+    return ([own[s] for s in common], [fixed[s] for s in common]) if common else (list(own.values()), [])
+
+
+def _seeds(count: int) -> str:
+    return f"{count} {'seed' if count == 1 else 'seeds'}"
 
 
 def best_so_far(one: Outcome, fixed: Outcome | None, metric: str) -> list[tuple[int, float]]:
@@ -60,7 +79,7 @@ def best_so_far(one: Outcome, fixed: Outcome | None, metric: str) -> list[tuple[
     points: list[tuple[int, float]] = []
     for state in one.states:
         spent += state.report.iterations if state.report is not None else 0
-        feedback = one.selection.get(state.id)
+        feedback = state_of(one, state.id)
         if feedback is None:
             continue
         beside = at_depth(fixed, state.depth) if fixed is not None else None

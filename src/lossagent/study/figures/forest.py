@@ -36,6 +36,7 @@ def forest_figure(
         _panel(axes, arms, rows, facts, styles)
         axes.set_xlim(_limits([one for several in found.values() for one in several.values()]))
         axes.set_title(f"minus {short(reference)}", loc="left", fontsize=10, color=INK, pad=4)
+        axes.set_title(_counts(rows), loc="right", fontsize=8, color=MUTED, pad=4)
         if place:
             axes.tick_params(labelleft=False)
     side = "left" if facts.direction == "lower" else "right"
@@ -48,13 +49,20 @@ def forest_figure(
         fontsize=9,
     )
     told = "; ".join(
-        f"minus {r}: " + ", ".join(f"{a} {signed(c.test.mean, places(facts, 1))}" for a, c in rows.items())
+        f"minus {r}: "
+        + ", ".join(f"{a} {signed(c.test.mean, places(facts, 1))} (n = {len(c.seeds)})" for a, c in rows.items())
         for r, rows in found.items()
     )
     title = f"{facts.name} on {name}: paired differences and 95 % intervals"
     key = f"differences-{objective}-{name}-{metric}"
     alt = f"Mean paired differences of the selected states. {told}."
     return finished(drawing, key, title, alt, simulated=results.simulated, wide=len(found) > 1)
+
+
+def _counts(rows: Mapping[str, Comparison]) -> str:
+    """``n = 10``, ``n = 5 to 10``: seeds that both arms have."""
+    counts = [len(one.seeds) for one in rows.values()]
+    return f"n = {min(counts)}" if min(counts) == max(counts) else f"n = {min(counts)} to {max(counts)}"
 
 
 def _limits(every: Sequence[Comparison]) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from lossagent.study.results import Results
 from lossagent.study.tables.cells import MARKS, WORDS, Cell, Row, Section, Table
 from lossagent.study.tables.costs import cost_table
 from lossagent.study.tables.fairness import budget_table, depth_table
+from lossagent.study.tables.incomplete import incomplete
 from lossagent.study.tables.limits import limit_table
 from lossagent.study.tables.ranks import rank_table
 from lossagent.study.tables.scores import cross_table, full_table, rules, score_table
@@ -21,6 +22,7 @@ def sections_of(results: Results, objective: str) -> tuple[Section, ...]:
     limits = limit_table(results, objective)
     ranks = rank_table(results, objective)
     full = full_table(results, objective)
+    missing = incomplete(results, objective, (*results.arms(objective), *results.full(objective)))
     sections = (
         Section(
             "scores",
@@ -31,7 +33,7 @@ def sections_of(results: Results, objective: str) -> tuple[Section, ...]:
                 *([full] if full else []),
             ),
             "Test images were never used for a choice; the selected state was chosen on the selection set.",
-            rules(results, objective),
+            (*rules(results, objective), *(gap.sentence for gap in missing)),
         ),
         Section(
             "metrics",

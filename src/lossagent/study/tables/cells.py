@@ -124,6 +124,11 @@ def score(values: Sequence[float], decimals: int, note: str = "") -> Cell:
     return Cell(text if spread is None else f"{text} ± {plain(spread, decimals)}", note, "", mean)
 
 
+def no_interval(seeds: int) -> str:
+    """Why there is none."""
+    return "no interval from one seed" if seeds == 1 else f"no interval from {seeds} equal differences"
+
+
 def difference(one: Comparison | None, facts: MetricFacts | None, seeds: int | None = None) -> Cell:
     """A paired difference with its interval, its p and what may be said of it.
 
@@ -137,7 +142,7 @@ def difference(one: Comparison | None, facts: MetricFacts | None, seeds: int | N
     decimals = places(facts, 1)
     interval = f"[{plain(one.interval.low, decimals)}, {plain(one.interval.high, decimals)}]"
     if not one.interval.bounded:
-        interval = "no interval from one seed"
+        interval = no_interval(one.test.n)
     elif one.interval.method != one.test.method:
         interval += " t"
     if seeds is not None and len(one.seeds) < seeds:

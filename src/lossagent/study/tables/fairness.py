@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from lossagent.report.numbers import plain
 from lossagent.study.comparisons import against
+from lossagent.study.complete import state_of
 from lossagent.study.outcome import Outcome
 from lossagent.study.results import Results, at_depth, places
 from lossagent.study.settings import FIXED
@@ -41,7 +42,7 @@ def depth_table(results: Results, objective: str, metric: str) -> Table | None:
     beside: dict[str, dict[int, float]] = {}
     for arm in results.arms(objective):
         for seed, one in results.outcomes[objective][arm].items():
-            kept = one.selection.get(one.selected)
+            kept = state_of(one, one.selected)
             fixed = results.outcomes[objective].get(FIXED, {}).get(seed)
             same = at_depth(fixed, one.states[one.selected].depth) if fixed is not None else None
             value, reference = (None if f is None else f.mean(metric) for f in (kept, same))
@@ -99,8 +100,23 @@ def budget_table(results: Results, objective: str) -> Table:
         rows.append(Row(arm, cells, note, arm=arm))
     problems = unequal(results, objective)
     notes = problems or (_alike(results, objective),)
+    if knowing := who_knew_fixed(results, objective):
+        notes = (*notes, f"{knowing} also knew the scores of a whole {FIXED} run: one run more behind each of theirs.")
     columns = (("iterations", ""), ("states", "S_0 included"), ("candidates", "for selection"))
     return Table(f"budget-{objective}", "Equal budget, equal choice", columns, tuple(rows), notes)
+
+
+def who_knew_fixed(results: Results, objective: str) -> str:
+    """Which arms had the fixed run's scores, as they were told or as their limits are relative to it; "" if none."""
+    arms = [a for a in (*results.arms(objective), *results.full(objective)) if a not in (FIXED, results.best_of_full)]
+    found = [arm for arm in arms if results.know_fixed or _relative(results, objective, arm)]
+    return f"Every arm but {FIXED}" if found and found == arms else ", ".join(found)
+
+
+def _relative(results: Results, objective: str, arm: str) -> bool:
+    """Whether an arm had limits relative to the fixed run."""
+    goals = [one.goal for one in results.outcomes[objective][arm].values()]
+    return any(c.relative_to == FIXED for goal in goals for c in goal.constraints)
 
 
 def _alike(results: Results, objective: str) -> str:

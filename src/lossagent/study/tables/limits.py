@@ -6,6 +6,7 @@ from lossagent.feedback import Feedback
 from lossagent.goal import Constraint
 from lossagent.statistics import wilson
 from lossagent.study.comparisons import LEVEL, PERCENT
+from lossagent.study.complete import row_of, state_of
 from lossagent.study.outcome import Outcome
 from lossagent.study.results import Results, at_depth
 from lossagent.study.settings import FIXED, Limit
@@ -34,8 +35,8 @@ def limit_table(results: Results, objective: str) -> Table | None:
     notes = (
         f"Share of seeds in which the selected state keeps the limit, with Wilson's {PERCENT} interval. Runs chose "
         "their checkpoint by the limits on the selection set; test images show whether that holds elsewhere. A limit "
-        "relative to fixed is taken at the same depth on the selection set, against the fixed arm's last state on test "
-        "images.",
+        "relative to fixed is taken at the same depth on the selection set, as the runs took it, and against the fixed "
+        "arm's selected state on test images, as guards are.",
     )
     return Table(f"limits-{objective}", "Limits kept", columns, tuple(rows), notes)
 
@@ -54,12 +55,11 @@ def in_words(limit: Constraint | Limit) -> str:
 def _keeps(limit: Constraint, one: Outcome, fixed: Outcome | None, name: str) -> bool | None:
     own: Feedback | None
     if name == SELECTION:
-        own, start = one.selection.get(one.selected), one.selection.get(0)
+        own, start = state_of(one, one.selected), one.selection.get(0)
         beside = at_depth(fixed, one.states[one.selected].depth) if fixed is not None else None
     else:
-        rows = one.tests.get(name, {})
-        own, start = rows.get("selected"), rows.get("start")
-        beside = fixed.tests.get(name, {}).get("last") if fixed is not None else None
+        own, start = row_of(one, name, "selected"), row_of(one, name, "start")
+        beside = row_of(fixed, name, "selected") if fixed is not None else None
     score = own.mean(limit.metric) if own is not None else None
     return kept(limit, score, limit_of(limit, start, beside))
 

@@ -12,6 +12,7 @@ from lossagent.goal import Goal
 from lossagent.report.numbers import plain
 from lossagent.statistics import bootstrap
 from lossagent.study.comparisons import LEVEL, PERCENT
+from lossagent.study.complete import row_of
 from lossagent.study.outcome import Outcome
 from lossagent.study.results import Results
 from lossagent.study.settings import FIXED
@@ -44,7 +45,7 @@ class Ranks:
 def ranks_of(results: Results, objective: str) -> Ranks | None:
     """Arms ranked by the goal on each test set: feasible before better; ``None`` without two arms and a common seed.
 
-    Limits relative to the fixed run are taken against its last state, which had the same budget.
+    Limits relative to the fixed run are taken against its selected state, as guards and the table of limits do.
     """
     arms, sets = results.arms(objective), results.sets(objective)
     by_seed = results.outcomes[objective]
@@ -72,12 +73,12 @@ def ranks_of(results: Results, objective: str) -> Ranks | None:
 def _on(goal: Goal, runs: list[Outcome], fixed: Outcome | None, name: str) -> list[float] | None:
     """The rank of each run on one test set, ties shared; ``None`` where one has no score."""
     keys: list[tuple[float, float]] = []
-    beside = fixed.tests.get(name, {}).get("last") if fixed is not None else None
+    beside = row_of(fixed, name, "selected") if fixed is not None else None
     for one in runs:
-        rows = one.tests.get(name, {})
-        if "selected" not in rows or "start" not in rows or goal.utility(rows["selected"], rows["start"]) is None:
+        own, start = row_of(one, name, "selected"), row_of(one, name, "start")
+        if own is None or start is None or goal.utility(own, start) is None:
             return None
-        keys.append(goal.rank(rows["selected"], rows["start"], beside or Feedback()))
+        keys.append(goal.rank(own, start, beside or Feedback()))
     order = sorted(set(keys), reverse=True)
     return [float(x) for x in rankdata([order.index(key) for key in keys])]
 

@@ -7,7 +7,8 @@ import math
 from lossagent.feedback import MetricFacts
 from lossagent.report.numbers import plain, signed
 from lossagent.statistics import fewest
-from lossagent.study.comparisons import LEVEL, PERCENT, Comparison, on_test_set
+from lossagent.study.comparisons import PERCENT, Comparison, on_test_set
+from lossagent.study.complete import mean_of
 from lossagent.study.results import Results, places
 from lossagent.study.settings import FIXED
 from lossagent.study.tables.cells import EMPTY, Cell, Row, Table, arrow, difference, score, wanted
@@ -65,11 +66,15 @@ def rules(results: Results, objective: str) -> tuple[str, ...]:
     ]
     if any(one.interval.method != one.test.method and one.interval.bounded for one in every):
         rules.append("t: Student's interval, which assumes normal differences; sign flips bound nothing there.")
-    if short := sorted({len(one.seeds) for one in every if one.out_of_reach}):
-        many = " or ".join(str(n) for n in short)
+    short = {(one.family, len(one.seeds), one.smallest) for one in every if one.out_of_reach}
+    for family in sorted({family for family, _, _ in short}):
+        seeds = sorted({n for m, n, _ in short if m == family})
+        best = min(p for m, _, p in short if m == family)
+        among = f" among {family} arms" if family > 1 else ""
         rules.append(
-            f"{many} {'seed' if short == [1] else 'seeds'} cannot reach p < .05 in a sign-flip test, however large the "
-            f"difference (the smallest p of {short[-1]} is {2.0 ** (1 - short[-1]):.4f}): {fewest(LEVEL)} or more can."
+            f"{' or '.join(map(str, seeds))} {'seed' if seeds == [1] else 'seeds'} cannot reach p < .05 in a sign-flip "
+            f"test{among}, however large the difference (the smallest corrected p is {min(1.0, best):.4f}): "
+            f"{fewest(family)} or more can."
         )
     return tuple(rules)
 
@@ -110,14 +115,25 @@ def cross_table(results: Results, objective: str, name: str) -> Table:
         if any(cell.value is not None for cell in cells):
             rows.append(Row(label, cells, note, "beside"))
     rows += [
-        Row(arm, tuple(_against_fixed(results, objective, name, arm, f) for f in shown), arm=arm)
+        Row(
+            arm,
+            tuple(_against_fixed(results, objective, name, arm, f) for f in shown),
+            _seeds(results, objective, arm),
+            arm=arm,
+        )
         for arm in results.arms(objective)
     ]
     notes = (
-        "Selected states, mean ± standard deviation over seeds; below, the mean paired difference to fixed. "
-        "Better in the objective alone is not better images: read each row whole.",
+        "Selected states, mean ± standard deviation over the arm's seeds; below, the mean paired difference to fixed "
+        "over the seeds that both have (n where these are fewer). Better in the objective alone is not better images: "
+        "read each row whole.",
     )
     return Table(f"metrics-{objective}-{name}", f"Every metric on {name}", columns, tuple(rows), notes)
+
+
+def _seeds(results: Results, objective: str, arm: str) -> str:
+    count = len(results.outcomes[objective][arm])
+    return f"{count} {'seed' if count == 1 else 'seeds'}"
 
 
 def _scored(results: Results, objective: str, name: str) -> list[set[str]]:
@@ -130,10 +146,13 @@ def _against_fixed(results: Results, objective: str, name: str, arm: str, facts:
     own = results.scores(objective, arm, name, "selected", facts.name)
     fixed = results.scores(objective, FIXED, name, "selected", facts.name) if arm != FIXED else {}
     changes = [value - fixed[seed] for seed, value in own.items() if seed in fixed]
-    note = ""
+    notes: list[str] = []
+    if 0 < len(own) < len(results.outcomes[objective][arm]):
+        notes.append(f"n = {len(own)}")
     if changes:
-        note = f"{signed(math.fsum(changes) / len(changes), places(facts, 1))} to fixed"
-    return score(list(own.values()), places(facts), note)
+        change = signed(math.fsum(changes) / len(changes), places(facts, 1))
+        notes.append(f"{change} to fixed" + (f" (n = {len(changes)})" if len(changes) < len(own) else ""))
+    return score(list(own.values()), places(facts), "; ".join(notes))
 
 
 def _beside(results: Results, objective: str, name: str, row: str, facts: MetricFacts) -> Cell:
@@ -141,7 +160,7 @@ def _beside(results: Results, objective: str, name: str, row: str, facts: Metric
     found = [
         value
         for one in results.every(objective)
-        if (value := one.test(name, row, facts.name)) is not None and math.isfinite(value)
+        if (value := mean_of(one, name, row, facts.name)) is not None and math.isfinite(value)
     ]
     if not found:
         return Cell("–")
