@@ -183,8 +183,8 @@ def _paired_means(feedback: Feedback, start: Feedback, metric: str) -> tuple[flo
     if has == had or POOLED in has | had:
         now, before = feedback.mean(metric), start.mean(metric)
     else:
-        common = [image for image in feedback.scores[metric] if image in has & had]
-        if 2 * len(common) < len(had):
+        common = [image for image in feedback.scores.get(metric, {}) if image in has and image in had]
+        if not common or 2 * len(common) < len(had):
             return None
         now, before = (
             # One side's conditions for both, so that their groups are the same images.

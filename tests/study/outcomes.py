@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -164,6 +165,19 @@ def outcome(
     )
 
 
+def without_hard_images(one: Outcome, metric: str = "niqe") -> Outcome:
+    """The same run where a metric gave no score of half the images of its selected state; one of them is NaN."""
+
+    def cut(feedback: Feedback) -> Feedback:
+        scores = dict(feedback.scores[metric])
+        scores |= {"image3": None, "image4": math.nan, "image5": None}
+        return feedback.model_copy(update={"scores": {**feedback.scores, metric: scores}})
+
+    tests = {name: {**rows, "selected": cut(rows["selected"])} for name, rows in one.tests.items()}
+    selection = {**one.selection, one.selected: cut(one.selection[one.selected])}
+    return one.model_copy(update={"tests": tests, "selection": selection})
+
+
 PRIMARY: dict[str, Any] = {
     "arm": "respond",
     "against": "tuned-fixed",
@@ -222,7 +236,8 @@ def make_study(
     folder.mkdir(parents=True)
     (folder / "study.yaml").write_text(yaml.safe_dump(study, sort_keys=False), encoding="utf-8")
     if registered:
-        entry = {"sha256": "0123456789abcdef" * 4, "when": "2026-11-02T08:15:00Z"}
+        plan = hashlib.sha256((folder / "study.yaml").read_bytes()).hexdigest()
+        entry = {"sha256": "0123456789abcdef" * 4, "when": "2026-11-02T08:15:00Z", "plan": plan}
         (folder / "registered.json").write_text(json.dumps(entry), encoding="utf-8")
     if simulated:
         about = {"simulated": True, "fitted to": "3 recorded runs"}

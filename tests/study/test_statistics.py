@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from lossagent.errors import Refused
-from lossagent.statistics import bootstrap, fewest, holm, paired, wilson
+from lossagent.statistics import Paired, bootstrap, fewest, holm, paired, wilson
 
 TEN = (0.31, 0.12, -0.05, 0.44, 0.27, 0.08, 0.19, -0.11, 0.35, 0.22)
 
@@ -97,6 +97,23 @@ def test_equal_differences() -> None:
     same = paired((0.1,) * 6, method="t")
     assert same.low == pytest.approx(0.1)
     assert same.high == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("two", [(0.1, 0.1), (7.12 - 7.02, 6.93 - 6.83), (0.0, 0.0)])
+def test_two_equal_differences_say_nothing_by_students_t(two: tuple[float, float]) -> None:
+    found = paired(two, method="t")
+    assert (found.p, found.bounded, found.shown) == (1.0, False, False)
+
+
+def test_a_p_of_a_twentieth_is_not_below_it() -> None:
+    # 1 - 0.95 is 0.050000000000000044.
+    assert not Paired(1.0, 0.5, 1.5, 0.05, 10).shown
+    assert Paired(1.0, 0.5, 1.5, 0.0499, 10).shown
+
+
+def test_a_family_of_tests_wants_more_seeds() -> None:
+    # The smallest p of n seeds is 2^(1 - n), and Holm multiplies it by the size of the family.
+    assert [fewest(family) for family in (1, 2, 4, 8)] == [6, 7, 8, 9]
 
 
 def test_one_difference_says_nothing() -> None:

@@ -10,14 +10,15 @@ from typing import Any
 
 import pytest
 import yaml
-from outcomes import ARMS, PRIMARY, make_study, outcome
+from outcomes import ARMS, PRIMARY, make_study, outcome, without_hard_images
 from PIL import Image
 
 from command_line import command
 from lossagent.errors import Damaged, Refused
-from lossagent.study.outcome import place, write_outcome
+from lossagent.goal import Constraint
+from lossagent.study.outcome import place, read_outcomes, write_outcome
 from lossagent.study.page import write_page
-from lossagent.study.provenance import span
+from lossagent.study.results import span
 
 HOSTILE = "<script>alert('x')</script> | it & that"
 FOUR = {name: ARMS[name] for name in ("fixed", "tuned-fixed", "random", "respond")}
@@ -156,6 +157,69 @@ def test_a_simulated_study_says_so_everywhere(tmp_path: Path) -> None:
     text = (folder / "results.md").read_text(encoding="utf-8")
     assert text.startswith("# Simulated: classical-niqe")
     assert "No primary comparison was named before the runs" in page
+
+
+def changed_plan(folder: Path, metric: str) -> None:
+    plan: dict[str, Any] = yaml.safe_load((folder / "study.yaml").read_text(encoding="utf-8"))
+    plan["primary"]["metric"] = metric
+    (folder / "study.yaml").write_text(yaml.safe_dump(plan, sort_keys=False), encoding="utf-8")
+
+
+def told_of(folder: Path) -> tuple[dict[str, Any], str]:
+    write_page(folder)
+    found = json.loads((folder / "tables.json").read_text(encoding="utf-8"))
+    return found["primary"], (folder / "results.md").read_text(encoding="utf-8")
+
+
+def test_a_plan_that_was_changed_after_its_registration_decides_nothing(tmp_path: Path) -> None:
+    folder = make_study(tmp_path / "study", FOUR, few=1, many=8, primary={**PRIMARY, "guards": []})
+    kept, text = told_of(folder)
+    assert (kept["kind"], kept["caveats"]) == ("better", [])
+    assert "study.yaml is what was registered" in text
+    changed_plan(folder, "perceptual_distance")
+    changed, text = told_of(folder)
+    assert changed["kind"] == "not decidable"
+    assert "Not decidable: the plan was changed after it was registered." in text
+    assert "- **Plan**: the plan was changed after it was registered" in text
+
+
+def test_a_registration_without_the_plans_hash_is_said(tmp_path: Path) -> None:
+    folder = make_study(tmp_path / "study", FOUR, few=1, many=8, primary={**PRIMARY, "guards": []})
+    entry = json.loads((folder / "registered.json").read_text(encoding="utf-8"))
+    del entry["plan"]
+    (folder / "registered.json").write_text(json.dumps(entry), encoding="utf-8")
+    found, text = told_of(folder)
+    assert found["kind"] == "better"
+    assert found["caveats"][0].startswith("The registration holds no hash of the plan")
+    assert "whether it was changed since cannot be told" in text
+
+
+def test_scores_that_count_as_missing_are_listed(tmp_path: Path) -> None:
+    folder = make_study(tmp_path / "study", FOUR, few=1, many=8, primary={**PRIMARY, "guards": []})
+    for seed in (2, 3):
+        write_outcome(folder, without_hard_images(outcome("respond", seed, 1.3)))
+    found, text = told_of(folder)
+    sentence = "niqe of respond on BSD100 (selected) counts as missing in seeds 2 to 3: up to 3 of the 6 images"
+    assert found["sentence"] == "Not decidable: no score of niqe in seed 2, 3."
+    assert found["caveats"][0].startswith(sentence)
+    assert text.count(sentence.replace("_", "\\_")) == 2
+    assert sentence in (folder / "page.html").read_text(encoding="utf-8")
+    listed = json.loads((folder / "tables.json").read_text(encoding="utf-8"))["incomplete"]
+    assert {(one["arm"], one["metric"], *one["seeds"]) for one in listed} == {("respond", "niqe", 2, 3)}
+
+
+@pytest.mark.parametrize("who", ["all", "respond"])
+def test_limits_relative_to_fixed_make_the_fixed_run_a_cost(tmp_path: Path, who: str) -> None:
+    folder = make_study(tmp_path / "study", FOUR, few=1, many=2)
+    for one in read_outcomes(folder):
+        if one.arm != "fixed" and who in ("all", one.arm):
+            limits = (*one.goal.constraints, Constraint(metric="psnr_y", at_least=-0.3, relative_to="fixed"))
+            write_outcome(folder, one.model_copy(update={"goal": one.goal.model_copy(update={"constraints": limits})}))
+    write_page(folder)
+    text = (folder / "results.md").read_text(encoding="utf-8")
+    name = "Every arm but fixed" if who == "all" else "respond"
+    assert f"- **Fixed run**: {name} knew the fixed arm's scores of its seed (limits are relative to it)" in text
+    assert f"- {name} also knew the scores of a whole fixed run" in text
 
 
 def test_a_study_that_has_not_begun(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from lossagent.errors import Refused
 from lossagent.study.deriving import merged
 from lossagent.study.jobs import Job
 from lossagent.study.plan import Study, parse, read_yaml
-from lossagent.study.registering import read_registration, register
+from lossagent.study.registering import plan_of, read_registration, register
 from lossagent.weights import Weights
 
 BOTH = {"arm": "random", "against": "fixed", "metric": "psnr_y", "set": "test"}
@@ -187,6 +188,12 @@ def test_a_primary_comparison_with_the_best_of_full_runs(tmp_path: Path) -> None
     assert study.primary.guards[0].times
 
 
+def test_the_derived_arm_has_the_seeds_that_every_full_run_has(tmp_path: Path) -> None:
+    tuned = {"full": {"low": {"gan": 0.02}}, "seeds": [7, 8]}
+    with pytest.raises(Refused, match=r"2 seeds in common.*tuned-fixed \(2x\) has those of fixed, fixed@low alike"):
+        loaded(tmp_path, tuned=tuned, primary={**BOTH, "against": "tuned-fixed (2x)"})
+
+
 def registered(root: Path, folder: Path, **changes: Any) -> Study:
     file = written(root, **changes)
     study = Study.load(file)
@@ -220,6 +227,35 @@ def test_arms_and_seeds_may_be_added_and_it_is_recorded(tmp_path: Path) -> None:
     assert (entry.sha256, entry.when) == (first.sha256, first.when)
     assert entry.later[0].added == ("fixed: seeds 2", "random: seeds 2", "arm calm")
     assert len(parse(read_yaml(folder / "study.yaml", "study")).jobs) == 9
+
+
+def test_the_plan_that_was_written_is_registered_by_its_hash(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    registered(tmp_path, folder)
+    first = read_registration(folder)
+    assert first.plan == hashlib.sha256((folder / "study.yaml").read_bytes()).hexdigest()
+    assert plan_of(folder, first) == "kept"
+    before = (folder / "study.yaml").read_text(encoding="utf-8")
+    registered(tmp_path, folder, seeds=[0, 1, 2])
+    grown = read_registration(folder)
+    assert grown.later[0].plan == hashlib.sha256((folder / "study.yaml").read_bytes()).hexdigest()
+    assert (plan_of(folder, grown), plan_of(folder, first)) == ("kept", "changed")
+    unknown = first.model_copy(update={"plan": None, "later": grown.later})
+    assert plan_of(folder, unknown) == "unknown"
+    # A sitting that ended between the two files: the registration has grown, the plan has not.
+    (folder / "study.yaml").write_text(before, encoding="utf-8")
+    registered(tmp_path, folder, seeds=[0, 1, 2])
+    assert read_registration(folder) == grown
+    assert plan_of(folder, grown) == "kept"
+
+
+def test_nothing_is_added_to_a_plan_that_was_changed_by_hand(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    registered(tmp_path, folder, primary=BOTH)
+    text = (folder / "study.yaml").read_text(encoding="utf-8")
+    (folder / "study.yaml").write_text(text.replace("test: permutation", "test: t") + "\n", encoding="utf-8")
+    with pytest.raises(Refused, match=r"study\.yaml was changed after it was registered"):
+        registered(tmp_path, folder, primary=BOTH, seeds=[0, 1, 2])
 
 
 @pytest.mark.parametrize(

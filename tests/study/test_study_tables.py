@@ -7,13 +7,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from outcomes import FACTS, IMAGES, PRIMARY, outcome, scored
+from outcomes import IMAGES, PRIMARY, outcome, scored, without_hard_images
 
 from lossagent.feedback import Feedback
 from lossagent.goal import Constraint, Goal, Target
-from lossagent.study.comparisons import against, on_test_set
-from lossagent.study.figures.anytime import best_so_far
+from lossagent.study.comparisons import against, on_test_set, p_words
+from lossagent.study.complete import complete
+from lossagent.study.figures import figures_of
+from lossagent.study.figures.anytime import beside_fixed, best_so_far
 from lossagent.study.figures.canvas import styles_of
+from lossagent.study.figures.traded import common_seeds
 from lossagent.study.figures.weights import ratios
 from lossagent.study.outcome import Outcome
 from lossagent.study.primary import Verdict, interval_words, judge
@@ -26,7 +29,7 @@ from lossagent.study.tables.fairness import budget_table, depth_table
 from lossagent.study.tables.limits import limit_table
 from lossagent.study.tables.ranks import ranks_of
 from lossagent.study.tables.scores import cross_table, gaming, rules, score_table
-from lossagent.study.tuned import tuned, with_tuned
+from lossagent.study.tuned import selection_rank, tuned, with_tuned
 from lossagent.weights import Weights
 
 ARM_SEEDS = {"fixed": 10, "tuned-fixed": 10, "respond": 10, "random": 5}
@@ -100,6 +103,75 @@ def test_p_is_corrected_over_the_arms_of_a_column() -> None:
     assert found["a"].test.p == 2 / 64
     assert found["a"].corrected == 4 / 64
     assert found["a"].verdict == "none"
+
+
+@pytest.mark.parametrize(("arms", "seeds"), [(1, 5), (2, 6), (4, 7)])
+def test_so_few_seeds_are_out_of_reach_among_so_many_arms(arms: int, seeds: int) -> None:
+    far = {f"arm{i}": even(f"arm{i}", [2.0 + i + 0.01 * s for s in range(seeds)]) for i in range(arms)}
+    found = results({"fixed": even("fixed", [0.5] * seeds), **far})
+    one = on_test_set(found, "niqe", "BSD100", "niqe")["fixed"]["arm0"]
+    assert one.corrected == arms * 2.0 ** (1 - seeds) > 0.05
+    assert one.out_of_reach
+    among = f" among {arms} arms" if arms > 1 else ""
+    said = [rule for rule in rules(found, "niqe") if "cannot reach" in rule]
+    assert said[0].startswith(f"{seeds} seeds cannot reach p < .05 in a sign-flip test{among}, however large")
+    assert said[0].endswith(f"{one.corrected:.4f}): {seeds + 1} or more can.")
+    enough = {f"arm{i}": even(f"arm{i}", [2.0 + i + 0.01 * s for s in range(seeds + 1)]) for i in range(arms)}
+    more = results({"fixed": even("fixed", [0.5] * (seeds + 1)), **enough})
+    assert not any("cannot reach" in rule for rule in rules(more, "niqe"))
+
+
+def test_an_arm_that_shows_a_difference_is_never_called_out_of_reach() -> None:
+    # Holm multiplies the largest p by one: six seeds beside arms of ten.
+    far = {a: even(a, [2.0 + 0.01 * s for s in range(n)]) for a, n in {"a": 10, "b": 10, "few": 6}.items()}
+    found = on_test_set(results({"fixed": even("fixed", [0.5] * 10), **far}), "niqe", "BSD100", "niqe")["fixed"]["few"]
+    assert (found.verdict, found.out_of_reach) == ("better", False)
+
+
+def test_p_is_printed_so_that_its_side_of_a_twentieth_is_seen() -> None:
+    assert [p_words(p) for p in (0.0496, 0.0504, 0.04996, 0.05, 0.031, 0.0562)] == [
+        "p = 0.0496", "p = 0.0504", "p = 0.04996", "p = 0.0500", "p = 0.031", "p = 0.056",
+    ]  # fmt: skip
+
+
+# --- scores that lack images
+
+
+def test_a_mean_over_the_easy_images_is_no_score() -> None:
+    runs = {a: [outcome(a, s, 0.5, noise=0.02) for s in range(8)] for a in ("fixed", "tuned-fixed", "respond")}
+    assert verdict_of(runs, guards=[]).kind == "no difference"
+    runs["respond"] = [without_hard_images(one) for one in runs["respond"]]
+    assert results(runs).scores("niqe", "respond", "BSD100", "selected", "niqe") == {}
+    assert len(results(runs).scores("niqe", "respond", "BSD100", "selected", "psnr_y")) == 8
+    found = verdict_of(runs, guards=[])
+    assert found.kind == "not decidable"
+    assert "3 of the 6 images" in found.caveats[0]
+
+
+def test_a_guard_over_the_easy_images_is_not_kept() -> None:
+    runs = {a: even(a, [g + 0.01 * s for s in range(8)]) for a, g in GAINS.items()}
+    guards = [{"metric": "psnr_y", "at_least": 20.0}]
+    assert verdict_of(runs, guards=guards).kind == "better"
+    runs["respond"][3] = without_hard_images(runs["respond"][3], "psnr_y")
+    found = verdict_of(runs, guards=guards)
+    assert found.sentence == "Not decidable: guard psnr_y ≥ 20 is broken by respond (was not measured)."
+    assert found.caveats[0].startswith("psnr_y of respond on BSD100 (selected) counts as missing in seed 3: 3 of the 6")
+
+
+def test_a_full_run_is_not_chosen_for_the_images_that_it_lacks() -> None:
+    near = outcome("fixed", 0, 0.5, noise=0.0)
+    far = without_hard_images(outcome("fixed@far", 0, 0.45, noise=0.0))
+    # Over its easy images alone the second would be ahead.
+    assert (far.selection[far.selected].mean("niqe") or 9.0) < (near.selection[near.selected].mean("niqe") or 0.0)
+    assert selection_rank(far, far.goal, None) < selection_rank(near, near.goal, None)  # pyright: ignore[reportOperatorIssue]
+    assert tuned({"fixed": {0: near}, "fixed@far": {0: far}}, "best")[0].rule.endswith(": fixed")
+
+
+def test_means_are_over_the_images_that_the_start_has_a_score_of() -> None:
+    start = Feedback(scores={"niqe": {"a": 7.0, "b": None}})
+    own = Feedback(scores={"niqe": {"a": 6.0, "b": 9.0}, "distance": {"a": 1.0}})
+    assert complete(own, start).means() == {"niqe": 6.0, "distance": 1.0}
+    assert complete(Feedback(scores={"niqe": {"b": 5.0}}), start).mean("niqe") is None
 
 
 # --- the derived arm
@@ -184,9 +256,19 @@ def test_scores_that_a_metric_gives_for_nothing_are_named() -> None:
 
 def test_every_metric_of_a_set_is_in_the_cross_table() -> None:
     table = cross_table(results(), "niqe", "Urban100")
-    assert [c for c, _ in table.columns] == ["niqe ↓", "psnr_y ↑", "perceptual_distance ↓", "lattice_peak ↓"]
-    assert row(table, "respond")[0].note.endswith("to fixed")
-    assert [cell.text for cell in row(table, "ground truth")] == ["4.30", "–", "–", "–"]
+    assert [c for c, _ in table.columns] == ["seeds", "niqe ↓", "psnr_y ↑", "perceptual_distance ↓", "lattice_peak ↓"]
+    assert row(table, "respond")[1].note.endswith("to fixed")
+    assert [cell.text for cell in row(table, "ground truth")] == ["", "4.30", "–", "–", "–"]
+
+
+def test_the_cross_table_says_over_how_many_seeds() -> None:
+    runs = {"fixed": even("fixed", [0.5] * 3), "respond": even("respond", [0.6] * 8)}
+    runs["respond"][7] = without_hard_images(runs["respond"][7])
+    seeds, niqe, psnr = row(cross_table(results(runs), "niqe", "BSD100"), "respond")[:3]
+    assert seeds.text == "8"
+    assert niqe.note == "n = 7; −0.100 to fixed (n = 3)"
+    assert psnr.note.endswith("to fixed (n = 3)")
+    assert "n = 7" not in psnr.note
 
 
 def test_a_fixed_run_stands_at_the_same_depth() -> None:
@@ -313,6 +395,18 @@ def test_more_candidates_decide_nothing() -> None:
     assert verdict_of(runs).sentence == ("Not decidable: respond had more candidates for selection than the other arm.")
 
 
+def test_more_candidates_on_either_side_are_seen() -> None:
+    runs = {
+        a: even(a, [g + 0.01 * s for s in range(8)]) for a, g in {**GAINS, "tuned-fixed": 1.5, "respond": 0.9}.items()
+    }
+    # respond has more in one seed, tuned-fixed, which is ahead, in all the others.
+    runs["respond"][0] = even("respond", [0.9], stages=12)[0]
+    runs["tuned-fixed"][1:] = even("tuned-fixed", [1.5 + 0.01 * s for s in range(8)], stages=14)[1:]
+    assert verdict_of(runs, guards=[]).sentence == (
+        "Not decidable: tuned-fixed had more candidates for selection than the other arm."
+    )
+
+
 def test_a_missing_score_is_no_seed_left_out() -> None:
     runs = {a: [outcome(a, s, GAINS[a]) for s in range(8)] for a in GAINS}
     empty = {n: {**rows, "selected": Feedback()} for n, rows in runs["respond"][3].tests.items()}
@@ -333,7 +427,66 @@ def test_seeds_added_after_the_registration_are_said() -> None:
     assert [c.split(". ")[0] for c in found.caveats] == ["Added after the registration: respond: seeds 8, 9"]
 
 
+def test_seeds_added_to_full_runs_are_said_of_the_best_of_them() -> None:
+    runs = {a: even(a, [g] * 3) for a, g in {**GAINS, "fixed@low": 0.7}.items()}
+    found = with_tuned(results(runs, best_of_full="tuned-fixed (2x)"))
+    added = ("fixed: seeds 5", "fixed@low: seeds 5", "random: seeds 5")
+    late = [c for c in judge(found, derived(), added).caveats if c.startswith("Added after")]
+    assert [c.split(". ")[0].rsplit(": ", 2)[1] for c in late] == ["fixed", "fixed@low"]
+    assert not [c for c in judge(found, Primary.model_validate(PRIMARY), added).caveats if c.startswith("Added after")]
+
+
+def derived() -> Primary:
+    return Primary.model_validate({**PRIMARY, "guards": [], "against": "tuned-fixed (2x)"})
+
+
+def test_a_limit_relative_to_fixed_is_one_limit_everywhere() -> None:
+    """The fixed run's selected state scores 28 dB, its last 26; an arm of 27 dB breaks fixed - 0.3 wherever it is."""
+    limit = Constraint(metric="psnr_y", at_least=-0.3, relative_to="fixed")
+    goal = Goal(targets=(Target(metric="niqe", direction="lower", unit=0.1),), constraints=(limit,))
+    runs = {a: [outcome(a, s, g, goal=goal) for s in range(8)] for a, g in GAINS.items()}
+    at = {"fixed": 28.0}
+    runs = {a: [with_psnr(one, at.get(a, 27.0), 26.0) for one in several] for a, several in runs.items()}
+    found = verdict_of(runs, guards=[{"metric": "psnr_y", "at_least": -0.3, "relative_to": "fixed"}])
+    assert [guard.seeds for guard in found.guards] == [0, 0]
+    table = limit_table(results(runs), "niqe")
+    assert table is not None
+    assert [c.text for c in row(table, "respond")][1:] == ["0 of 8", "0 of 8"]
+    ranks = ranks_of(results(runs), "niqe")
+    assert ranks is not None
+    assert ranks.mean[ranks.arms.index("fixed")] == 1.0
+
+
+def with_psnr(one: Outcome, selected: float, last: float) -> Outcome:
+    tests = {
+        name: {**rows, **{row: constant(rows[row], value) for row, value in (("selected", selected), ("last", last))}}
+        for name, rows in one.tests.items()
+    }
+    return one.model_copy(update={"tests": tests})
+
+
+def constant(feedback: Feedback, value: float) -> Feedback:
+    return feedback.model_copy(update={"scores": {**feedback.scores, "psnr_y": dict.fromkeys(IMAGES, value)}})
+
+
 # --- figures
+
+
+def test_figures_compare_over_the_same_seeds_and_say_how_many() -> None:
+    found = results({"fixed": even("fixed", [0.5] * 3), "respond": even("respond", [0.6] * 8)})
+    figures = figures_of(found, "niqe", styles_of(found.arms("niqe")))
+    course, traded, forest = figures["course"][0], figures["metrics"][0], figures["scores"][0]
+    assert course.title.endswith("thin: fixed, same seeds")
+    assert course.alt.count("over 3 seeds") == 2
+    assert traded.title.endswith("means over the 3 seeds that every arm has")
+    assert "respond −0.100 (n = 3)" in forest.alt
+
+
+def test_the_fixed_line_is_of_the_seeds_of_the_arm() -> None:
+    fixed = {s: [(0, float(s))] for s in range(4)}
+    assert beside_fixed({1: [(0, 5.0)], 9: [(0, 7.0)]}, fixed) == ([[(0, 5.0)]], [[(0, 1.0)]])
+    assert beside_fixed({9: [(0, 7.0)]}, fixed) == ([[(0, 7.0)]], [])
+    assert common_seeds([{1: 0, 2: 0}, {2: 0, 3: 0}]) == (2,)
 
 
 def test_the_best_so_far_is_what_selection_would_keep() -> None:

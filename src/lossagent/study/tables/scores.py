@@ -108,32 +108,22 @@ def cross_table(results: Results, objective: str, name: str) -> Table:
     known = results.facts(objective)
     shown = [f for f in known.values() if any(f.name in rows for rows in _scored(results, objective, name))]
     targets = results.targets(objective)
-    columns = tuple((arrow(f), "objective" if f.name in targets else "guard") for f in shown)
+    columns = (("seeds", ""), *((arrow(f), "objective" if f.name in targets else "guard") for f in shown))
     rows: list[Row] = []
     for row, label, note in BESIDE:
         cells = tuple(_beside(results, objective, name, row, f) for f in shown)
         if any(cell.value is not None for cell in cells):
-            rows.append(Row(label, cells, note, "beside"))
-    rows += [
-        Row(
-            arm,
-            tuple(_against_fixed(results, objective, name, arm, f) for f in shown),
-            _seeds(results, objective, arm),
-            arm=arm,
-        )
-        for arm in results.arms(objective)
-    ]
+            rows.append(Row(label, (EMPTY, *cells), note, "beside"))
+    for arm in results.arms(objective):
+        count = len(results.outcomes[objective][arm])
+        cells = tuple(_against_fixed(results, objective, name, arm, f) for f in shown)
+        rows.append(Row(arm, (Cell(str(count), value=float(count)), *cells), arm=arm))
     notes = (
         "Selected states, mean ± standard deviation over the arm's seeds; below, the mean paired difference to fixed "
         "over the seeds that both have (n where these are fewer). Better in the objective alone is not better images: "
         "read each row whole.",
     )
     return Table(f"metrics-{objective}-{name}", f"Every metric on {name}", columns, tuple(rows), notes)
-
-
-def _seeds(results: Results, objective: str, arm: str) -> str:
-    count = len(results.outcomes[objective][arm])
-    return f"{count} {'seed' if count == 1 else 'seeds'}"
 
 
 def _scored(results: Results, objective: str, name: str) -> list[set[str]]:
