@@ -23,6 +23,8 @@ from lossagent.records import Decision, State
 
 Explore = Literal["ucb", "thompson", "mean"]
 Restart = Literal["any", "worse", "never"]
+SAFETY = 0.8
+"""Probability with which constraints must be kept."""
 STARTS = 8
 """So many of the best states are looked at as starts, and the head."""
 
@@ -60,7 +62,7 @@ class Respond:
     exploit: int = 2
     restart: Restart = "any"
     forget: float = FORGET
-    safety: float = 0.5
+    safety: float = SAFETY
     name: str = "respond"
     needs_utility: bool = True
 
@@ -145,7 +147,7 @@ class RespondSettings(AgentOptions):
     exploit: int = Field(default=2, ge=0)
     restart: Restart = "any"
     forget: float = Field(default=FORGET, gt=0, le=1)
-    safety: float = Field(default=0.5, ge=0, lt=1)
+    safety: float = Field(default=SAFETY, ge=0, lt=1)
 
     def bare(self, chat: ChatModel | None) -> Agent:
         """Needs nothing."""
