@@ -18,6 +18,7 @@ from lossagent.agents.climb import Climb
 from lossagent.agents.hybrid import Hybrid, HybridOptions
 from lossagent.agents.lookahead import Lookahead
 from lossagent.agents.plans import Ramp, Steps, Table
+from lossagent.agents.respond import Respond
 from lossagent.agents.schedule import Schedule
 from lossagent.agents.search import Search
 from lossagent.agents.sweep import Sweep
@@ -70,6 +71,9 @@ AGENTS: dict[str, Callable[[], Agent]] = {
     "fixed": Fixed,
     "random": Random,
     "random spread": lambda: Random(spread=3.0),
+    "respond": Respond,
+    "respond by draws": lambda: Respond(explore="thompson", restart="never"),
+    "respond after worse": lambda: Respond(explore="mean", restart="worse"),
     "climb": Climb,
     "climb without restarts": lambda: Climb(step=2.0, restart=False),
     "lookahead": Lookahead,

@@ -102,10 +102,10 @@ def best_restorable(view: View) -> State | None:
 
 
 def _best(states: tuple[State, ...], view: View) -> State | None:
-    start = view.trajectory.start.feedback
+    start, there = view.trajectory.start.feedback, view.restorable
     best: tuple[tuple[float, float], State] | None = None
     for state in states:
-        if start is None or state.feedback is None or state.id not in view.restorable:
+        if start is None or state.feedback is None or state.id not in there:
             continue
         rank = view.rank(state)
         if best is None or rank > best[0]:

@@ -12,7 +12,7 @@ from pydantic import Field
 from lossagent.agents.base import Agent, Recall, View
 from lossagent.agents.repeats import unrepeated
 from lossagent.agents.respond.choosing import Choice, Chooser, Value
-from lossagent.agents.respond.fitting import FORGET
+from lossagent.agents.respond.fitting import FORGET, SAFETY
 from lossagent.agents.respond.model import Posterior
 from lossagent.agents.rollback import best_restorable
 from lossagent.agents.settings import AgentOptions
@@ -23,8 +23,6 @@ from lossagent.records import Decision, State
 
 Explore = Literal["ucb", "thompson", "mean"]
 Restart = Literal["any", "worse", "never"]
-SAFETY = 0.8
-"""Probability with which constraints must be kept."""
 STARTS = 8
 """So many of the best states are looked at as starts, and the head."""
 
@@ -110,16 +108,17 @@ class Respond:
 
     def _starts(self, view: View) -> tuple[State, ...]:
         """States that the next stage may start from."""
-        head, best = view.head, best_restorable(view)
-        if self.restart == "never" or best is None:
+        head = view.head
+        if self.restart == "never" or view.pinned:
             return (head,)
         if self.restart == "worse":
-            return (best,) if worsened(view) else (head,)
-        known = [s for s in view.trajectory.scored if s.id in view.restorable and not damaged(s)]
+            return (best_restorable(view) or head,) if worsened(view) else (head,)
+        there = view.restorable
+        known = [s for s in view.trajectory.scored if s.id in there and not damaged(s)]
         starts = sorted(known, key=view.rank, reverse=True)[:STARTS]
-        if head not in starts and not damaged(head):
+        if head.id in there and head not in starts and not damaged(head):
             starts.append(head)
-        return tuple(starts) or (best,)
+        return tuple(starts) or (head,)
 
 
 def _words(choice: Choice, view: View) -> str:

@@ -10,11 +10,9 @@ import numpy as np
 
 from lossagent.agents.base import View
 from lossagent.agents.respond.choosing import Chooser
-from lossagent.agents.respond.fitting import FORGET, Fit
+from lossagent.agents.respond.fitting import FORGET, SAFETY, Fit
 from lossagent.weights import Weights
 
-SAFETY = 0.5
-"""Probability with which proposals keep the constraints, where any weights do."""
 OPTIMISM = (0.0, 1.0)
 """Standard deviations added to the expected change, for the first proposals."""
 DRAWS = 32

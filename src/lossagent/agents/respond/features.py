@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,10 +55,26 @@ class Features:
             on, norms = (), np.zeros(0)
         return cls(names, anchor_of(previous, view.bounds), on, norms, view.trajectory.initial)
 
-    @property
+    @functools.cached_property
     def centre(self) -> Array:
         """(d,) log-ratios of the initial weights."""
         return self.ratios(self.initial)
+
+    @functools.cached_property
+    def _logits(self) -> Array:
+        """(len(on),) log of weight times norm, against the anchor's weight, under the initial weights."""
+        logs = self.initial.log_ratios(self.anchor)
+        return np.array([logs[n] for n in self.on], dtype=np.float64) + self.norms
+
+    @functools.cached_property
+    def _columns(self) -> list[int]:
+        """Where in ``on`` the losses that can be moved stand."""
+        return [self.on.index(name) for name in self.names]
+
+    @functools.cached_property
+    def _zero(self) -> Array:
+        """(1, len(on)) gradient shares under the initial weights."""
+        return self._shares(self.centre[None])
 
     def ratios(self, weights: Weights) -> Array:
         """(d,) log-ratios of weights to the anchor's."""
@@ -75,17 +92,14 @@ class Features:
         early = np.exp(-(np.broadcast_to(depth, n) - 1.0) / EARLY)
         parts = [np.ones(n), np.broadcast_to(base, n), early, x, x**2]
         if self.on:
-            s = self._shares(ratios) - self._shares(self.centre[None])
+            s = self._shares(ratios) - self._zero
             parts += [s, s**2]
         return np.column_stack(parts)
 
     def _shares(self, ratios: Array) -> Array:
         """(n, d) log-ratios -> (n, len(on)) gradient shares."""
-        logs = self.initial.log_ratios(self.anchor)
-        logits = np.tile(np.array([logs[n] for n in self.on]) + self.norms, (len(ratios), 1))
-        for i, name in enumerate(self.names):
-            j = self.on.index(name)
-            logits[:, j] = ratios[:, i] + self.norms[j]
+        logits = np.tile(self._logits, (len(ratios), 1))
+        logits[:, self._columns] = ratios + self.norms[self._columns]
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
         return powers / powers.sum(axis=1, keepdims=True)
 

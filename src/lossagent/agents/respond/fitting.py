@@ -10,12 +10,14 @@ import numpy as np
 from lossagent.agents.base import View
 from lossagent.agents.respond.features import Features
 from lossagent.agents.respond.model import Array, Posterior
-from lossagent.agents.respond.responses import Quantity, Response, fixed_responses, responses
+from lossagent.agents.respond.responses import Levels, Quantity, Response, fixed_responses, responses
 from lossagent.records import State
 from lossagent.weights import Weights
 
 FORGET = 0.9
 """Count of a stage against that of the one after it."""
+SAFETY = 0.8
+"""Probability with which the constraints together must be kept."""
 FIXED = 0.25
 """Count of a stage of the fixed run: it tells of the drift, but its noise is another run's."""
 
@@ -66,6 +68,7 @@ class Fit:
         noise: the prior's guess of a stage's noise, in points.
         responses: the stages of this run behind it.
         quantity: what is modelled.
+        levels: of the quantity.
     """
 
     features: Features
@@ -73,10 +76,11 @@ class Fit:
     noise: float
     responses: tuple[Response, ...]
     quantity: Quantity
+    levels: Levels
 
     def base(self, state: State, view: View) -> float:
         """The quantity at a state, over S_0, in units of noise."""
-        return self.quantity.value(state, view) / self.noise
+        return self.levels.at(state, view) / self.noise
 
     def rows(self, ratios: Array, view: View, start: State) -> Array:
         """Rows of stages from a state under (n, d) log-ratios."""
@@ -98,7 +102,8 @@ def fitted(view: View, quantity: Quantity, forget: float = FORGET, prior: Prior 
     """
     prior = prior or Prior()
     features = Features.of(view)
-    found, fixed = responses(view, quantity), fixed_responses(view, quantity)
+    levels = Levels.of(view, quantity)
+    found, fixed = responses(view, quantity, levels), fixed_responses(view, quantity)
     noise = _noise(view, quantity, found, prior)
     posterior = prior.over(features)
     if both := (*found, *fixed):
@@ -107,7 +112,7 @@ def fitted(view: View, quantity: Quantity, forget: float = FORGET, prior: Prior 
         rows = features.rows(ratios, base, np.array([r.depth for r in both], dtype=np.float64))
         counts = [forget ** (view.next_id - 1 - r.state) for r in found] + [FIXED] * len(fixed)
         posterior = posterior.updated(rows, np.array([r.change for r in both]) / noise, np.array(counts))
-    return Fit(features, posterior, noise, found, quantity)
+    return Fit(features, posterior, noise, found, quantity, levels)
 
 
 def _noise(view: View, quantity: Quantity, found: tuple[Response, ...], prior: Prior) -> float:

@@ -6,6 +6,7 @@ Analysis" (3rd ed.), chapter 14.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,11 @@ class Posterior:
         """The square root of the expected noise variance (of rate / shape where the expectation is infinite)."""
         return float(np.sqrt(self.rate / (self.shape - 1 if self.shape > 1.5 else self.shape)))
 
+    @functools.cached_property
+    def _covariance(self) -> Array:
+        """(p, p), in units of s^2."""
+        return np.asarray(np.linalg.inv(self.precision), dtype=np.float64)
+
     def updated(self, features: Array, values: Array, weights: Array) -> Posterior:
         """The posterior after observations, each counted ``weights`` times.
 
@@ -58,7 +64,7 @@ class Posterior:
 
     def doubt(self, features: Array) -> Array:
         """Standard deviation of the expected value at each row, without a stage's own noise, (n, p) -> (n,)."""
-        spread = np.einsum("np,np->n", features, np.linalg.solve(self.precision, features.T).T)
+        spread = ((features @ self._covariance) * features).sum(axis=1)
         return self.noise * np.sqrt(np.maximum(spread, 0.0))
 
     def hoped(self, features: Array, optimism: float) -> Array:

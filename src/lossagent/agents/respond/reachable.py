@@ -17,11 +17,10 @@ from lossagent.weights import Weights
 
 WIDE = 10.0
 """Factor around the weights where there is no trust region."""
-LEVELS = 9
-"""Values tried of each weight, the ends and the middle included."""
-GRID = 2
-"""Up to so many weights, every combination is tried; above, coordinate ascent from several starts."""
-STARTS, ROUNDS = 12, 3
+GRID, LEVELS = 2, 9
+"""For so many losses every combination of so many weights is tried, the ends and the middle included."""
+STARTS, ROUNDS, STEPS = 8, 2, 5
+"""For more, coordinate ascent: from so many starts, so often through all losses, among so many weights of each."""
 
 
 @dataclass(frozen=True)
@@ -82,10 +81,10 @@ class Reachable:
         corners = generator.integers(0, 2, (STARTS // 2, d)).astype(np.float64)
         inner = generator.random((STARTS - STARTS // 2 - 1, d))
         x = np.vstack([self.here[None], self.low + width * corners, self.low + width * inner])
-        steps = np.linspace(0, 1, LEVELS)
+        steps = np.linspace(0, 1, STEPS)
         for _ in range(ROUNDS):
             for i in generator.permutation(d):
-                tried = np.repeat(x[:, None], LEVELS + 1, axis=1)
+                tried = np.repeat(x[:, None], STEPS + 1, axis=1)
                 tried[:, 1:, i] = self.low[i] + width[i] * steps
                 values = value(tried.reshape(-1, d)).reshape(len(x), -1)
                 x = tried[np.arange(len(x)), np.argmax(values, axis=1)]

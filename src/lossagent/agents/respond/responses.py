@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,15 +60,33 @@ class Quantity:
         """The change in points that counts as noise where nothing better is known."""
         return utility_tolerance(self.goal, view.tolerance)
 
-    def value(self, state: State, view: View) -> float:
-        """The quantity at a state; that of its nearest scored ancestor where it has no score."""
+
+@dataclass(frozen=True)
+class Levels:
+    """A quantity at every scored state.
+
+    Attributes:
+        points: state id -> per image, in points.
+        over_start: state id -> mean over S_0, paired by image; without states that have no image in common with it.
+    """
+
+    points: Mapping[int, Feedback]
+    over_start: Mapping[int, float]
+
+    @classmethod
+    def of(cls, view: View, quantity: Quantity) -> Levels:
+        """The levels of a view; none where S_0 has no feedback."""
         start = view.trajectory.start.feedback
-        for known in reversed(view.trajectory.path(state.id)):
-            if known.feedback is not None and start is not None:
-                change = paired(points(known.feedback, self.goal), points(start, self.goal))
-                if change is not None:
-                    return change[0]
-        return 0.0
+        if start is None:
+            return cls({}, {})
+        known = {s.id: points(s.feedback, quantity.goal) for s in view.trajectory.scored if s.feedback is not None}
+        changes = {number: paired(level, known[0]) for number, level in known.items()}
+        return cls(known, {number: change[0] for number, change in changes.items() if change is not None})
+
+    def at(self, state: State, view: View) -> float:
+        """The level of a state over S_0; that of its nearest ancestor with a score where it has none."""
+        path = reversed(view.trajectory.path(state.id))
+        return next((self.over_start[s.id] for s in path if s.id in self.over_start), 0.0)
 
 
 def moved(view: View) -> tuple[str, ...]:
@@ -76,7 +95,7 @@ def moved(view: View) -> tuple[str, ...]:
     return tuple(n for n in movable(previous, view.bounds) if n not in previous.off)
 
 
-def responses(view: View, quantity: Quantity | None = None) -> tuple[Response, ...]:
+def responses(view: View, quantity: Quantity | None = None, levels: Levels | None = None) -> tuple[Response, ...]:
     """The stages to learn from, oldest first.
 
     Left out are stages with a missing score, or without an image in common with their parent, and stages under other
@@ -85,31 +104,32 @@ def responses(view: View, quantity: Quantity | None = None) -> tuple[Response, .
     Args:
         view: what is known; nothing is found where the goal has no utility.
         quantity: what changed; the utility by default.
+        levels: of that quantity, where they are known already.
     """
-    goal = view.goal if quantity is None else quantity.goal
-    start, off = view.trajectory.start.feedback, view.previous.off
-    if start is None or not goal.has_utility:
+    quantity = quantity or Quantity(view.goal)
+    if not quantity.goal.has_utility:
         return ()
-    known = {s.id: points(s.feedback, goal) for s in view.trajectory.scored if s.feedback is not None}
+    levels = levels or Levels.of(view, quantity)
     beside = {r.depth: r.change for r in fixed_responses(view, quantity)}
     found: list[Response] = []
     for state in view.trajectory.states:
-        if state.parent not in known or state.id not in known or state.weights is None or state.weights.off != off:
+        weights, parent = state.weights, state.parent
+        if weights is None or parent is None or weights.off != view.previous.off:
             continue
-        change, base = paired(known[state.id], known[state.parent]), paired(known[state.parent], known[0])
-        if change is not None and base is not None:
-            ratios, drift = _ratios(view, state.weights), beside.get(state.depth)
-            found.append(Response(state.id, ratios, state.depth, base[0], change[0], change[1], drift))
+        if parent not in levels.over_start or state.id not in levels.points:
+            continue
+        if change := paired(levels.points[state.id], levels.points[parent]):
+            ratios, base = _ratios(view, weights), levels.over_start[parent]
+            found.append(Response(state.id, ratios, state.depth, base, change[0], change[1], beside.get(state.depth)))
     return tuple(found)
 
 
-def fixed_responses(view: View, quantity: Quantity | None = None) -> tuple[Response, ...]:
+def fixed_responses(view: View, quantity: Quantity) -> tuple[Response, ...]:
     """The stages of the run under the initial weights, where it is known and has the losses that are on now."""
-    goal, start = view.goal if quantity is None else quantity.goal, view.trajectory.start.feedback
-    initial = view.trajectory.initial
-    if start is None or not goal.has_utility or initial.off != view.previous.off:
+    start, initial = view.trajectory.start.feedback, view.trajectory.initial
+    if not view.fixed or start is None or initial.off != view.previous.off:
         return ()
-    first = points(start, goal)
+    first, goal = points(start, quantity.goal), quantity.goal
     known = {0: first} | {depth: points(feedback, goal) for depth, feedback in view.fixed.items() if depth > 0}
     found: list[Response] = []
     for depth in sorted(known.keys() - {0}):
