@@ -25,9 +25,9 @@ from lossagent.feedback import POOLED, Feedback, Remark
 from lossagent.judgements import RATING, Judgement, Task, Verdict
 from lossagent.preferences import final_pairs, repeated, shuffled_pairs
 from lossagent.records import Decision, StageReport
-from lossagent.report.page import _environment
 from lossagent.report.people import PeopleSection, people_of
 from lossagent.report.reading import read_run
+from lossagent.report.templating import environment
 from lossagent.weights import Weights
 
 INITIAL = Weights.of({"l1": 1.0})
@@ -71,7 +71,7 @@ def begun(stages: int) -> list[Event]:
 
 
 def shown(section: PeopleSection) -> str:
-    return _environment().get_template("people.html.j2").render(people=section)
+    return environment("lossagent.report").get_template("people.html.j2").render(people=section)
 
 
 @pytest.fixture

@@ -121,9 +121,9 @@ def _best_below(state: State, view: View) -> State | None:
 
 
 def _returns(state: State, view: View) -> int:
-    """How often a state was gone back to, or gone on from in place of a better one."""
-    children = view.trajectory.children(state.id)
-    return sum(1 for c in children if c.decision is not None and {BACK, ACCEPTED} & set(c.decision.adjusted_by))
+    """How often a state was gone back to; the stage right after it went on from it."""
+    later = (c.decision for c in view.trajectory.children(state.id) if c.id > state.id + 1)
+    return sum(1 for decision in later if decision is not None and {BACK, ACCEPTED} & set(decision.adjusted_by))
 
 
 __all__ = ["ACCEPTED", "BACK", "Rollback", "best_restorable", "damaged", "worsened"]
