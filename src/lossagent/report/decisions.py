@@ -24,7 +24,9 @@ QUOTED = 1_200_000
 ADJUSTMENTS = {
     "bounds": "the bounds moved the answer",
     "rollback": "rollback: the stage restarts from an earlier state",
-    "fallback": "fallback: no usable answer, the previous weights stand",
+    "fallback": "fallback: no usable answer, so the agent did what it does without one",
+    "sampled": "the language model tells no log-probabilities: it was asked for one choice instead",
+    "patience": "rollback's patience: the best state was gone back to often enough, the best one below it goes on",
     "repeated": "this stage was trained already: its child is accepted and training goes on from there",
     "perturbed": "the answer had been tried from this state already and was moved a little",
     "summary": "the history was too long for the prompt: the agent read a summary",

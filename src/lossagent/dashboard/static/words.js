@@ -3,7 +3,9 @@
 const ADJUSTMENTS = {
   bounds: "moved into the bounds",
   rollback: "rolled back: starts from an earlier state",
-  fallback: "no usable answer, so the weights stay",
+  fallback: "no usable answer, so the agent did what it does without one",
+  sampled: "the language model tells no log-probabilities: one choice was asked for",
+  patience: "the best state was gone back to often enough: the best one below it goes on",
   perturbed: "moved a little, since these weights were tried before",
   repeated: "repeated on other data",
   unanswered: "people did not answer in time, so the weights stay",
