@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import yaml
 
 from agents.trees import GOAL, IMAGES, NIQE, change_state, grow, line, niqe, seen, weights
 from lossagent.agents import Agent, Fixed, create, forget
@@ -300,3 +303,16 @@ def test_settings_make_the_agent_they_describe() -> None:
 def test_it_needs_a_utility() -> None:
     with pytest.raises(Refused, match="proxy"):
         Respond().decide(seen(line(6.0), goal=Goal(wish="no plastic skin")), forget)
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "agents" / "respond.md").read_text(encoding="utf-8")
+
+
+def test_the_page_shows_settings_as_they_are() -> None:
+    blocks = [yaml.safe_load(block)["agent"] for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)]
+    assert len(blocks) == 2
+    for block in blocks:
+        assert RespondSettings.model_validate(block) == RespondSettings()
+    told = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", PAGE, re.MULTILINE))
+    fields = {n: f.default for n, f in RespondSettings.model_fields.items() if n not in ("kind", "rollback")}
+    assert {name: yaml.safe_load(value.strip(" `")) for name, value in told.items()} == fields
