@@ -12,9 +12,10 @@ import yaml
 from study_kit import ARMS, written
 
 from lossagent.errors import Refused
+from lossagent.experiment import read_yaml
 from lossagent.study.deriving import merged
 from lossagent.study.jobs import Job
-from lossagent.study.plan import Study, parse, read_yaml
+from lossagent.study.plan import Study, parse
 from lossagent.study.registering import plan_of, read_registration, register
 from lossagent.weights import Weights
 

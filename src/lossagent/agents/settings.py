@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -36,7 +37,7 @@ class RollbackSettings(BaseModel):
         return value
 
 
-class AgentOptions(BaseModel):
+class AgentOptions(BaseModel, ABC):
     """Settings of an agent; each kind adds ``kind: Literal["its name"] = "its name"`` and what it needs.
 
     Attributes:
@@ -55,6 +56,7 @@ class AgentOptions(BaseModel):
         """
         del initial
 
+    @abstractmethod
     def bare(self, chat: ChatModel | None) -> Agent:
         """The agent without its guard.
 
@@ -64,7 +66,7 @@ class AgentOptions(BaseModel):
         Raises:
             Refused: something it needs is missing.
         """
-        raise NotImplementedError
+        ...
 
 
 def required(chat: ChatModel | None, kind: str) -> ChatModel:

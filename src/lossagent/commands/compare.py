@@ -72,18 +72,16 @@ def compare(
         rehearse(plan, jobs)
     register(study, plan, folder, overrides or [])
     carrier = Carrier(plan, folder, ScoreMemory(folder / MEMORY), tidy)
-    options = ["--out", str(folder), *(["--storage", storage] if storage is not None else [])]
-    options += [word for arm in only or [] for word in ("--only", arm)]
-    options += [] if tidy else ["--no-tidy"]
-    command = ["compare", str(study), *(overrides or []), *options]
+    options = [word for arm in only or [] for word in ("--only", arm)] + ([] if tidy else ["--no-tidy"])
+    options += ["--storage", storage] if storage is not None else []
+    command = ["compare", str(study), *(overrides or []), "--out", str(folder), *options]
     if again:
         forget_failures(folder, jobs)
     deadline = None if limit is None else time.monotonic() + 60 * limit
     go_on = f"Go on with: {shlex.join(['lossagent', *command])}"
     words = [*command, "--join", "--stale", str(stale)] + ([] if limit is None else ["--limit", str(limit)])
     if slurm is not None:
-        asked = Resources(slurm, hours, threads(plan), gpus)
-        for job in submit(words, folder, workers or 1, asked):
+        for job in submit(words, folder, workers or 1, Resources(slurm, hours, threads(plan), gpus)):
             console.print(f"Submitted: job {job.job_id}")
         console.print(f"When they are over: {shlex.join(['lossagent', *command])} --page")
         return

@@ -13,7 +13,7 @@ from lossagent.experiment.degradations import (
 )
 from lossagent.experiment.images import DataSettings, ImagesSettings, parts
 from lossagent.experiment.networks import LossSettings, NetworkSettings, RestorerSettings
-from lossagent.experiment.reading import load, located, override, parse
+from lossagent.experiment.reading import load, located, override, parse, read_yaml
 from lossagent.experiment.whole import Experiment
 
 __all__ = [
@@ -37,4 +37,5 @@ __all__ = [
     "override",
     "parse",
     "parts",
+    "read_yaml",
 ]

@@ -37,15 +37,28 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Experiment:
     Raises:
         Refused: no such file, not YAML, or anything :func:`parse` refuses.
     """
+    return parse(override(read_yaml(path, "experiment"), overrides))
+
+
+def read_yaml(path: Path, what: str) -> dict[str, Any]:
+    """A mapping from a YAML file.
+
+    Args:
+        path: the file.
+        what: what it should be, for the message.
+
+    Raises:
+        Refused: it cannot be read, or is no mapping.
+    """
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise Refused(f"experiment {path} cannot be read: {error.strerror}.") from error
+        raise Refused(f"{what} {path} cannot be read: {error.strerror}.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise Refused(f"experiment {path} is not YAML: {error}") from error
+        raise Refused(f"{what} {path} is not YAML: {error}") from error
     if not isinstance(data, dict):
-        raise Refused(f"experiment {path} must be a mapping of keys; found {type(data).__name__}.")
-    return parse(override(data, overrides))  # pyright: ignore[reportUnknownArgumentType]
+        raise Refused(f"{what} {path} must be a mapping of keys; found {type(data).__name__}.")
+    return {str(key): value for key, value in data.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
 
 
 def located(experiment: Experiment) -> Experiment:

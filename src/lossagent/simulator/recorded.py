@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lossagent.errors import Refused
-from lossagent.experiment import Experiment, load
+from lossagent.experiment import Experiment, load, read_yaml
 from lossagent.feedback import MetricFacts
 from lossagent.goal import Goal
 from lossagent.losses import LOSSES
@@ -16,7 +16,7 @@ from lossagent.records import Record
 from lossagent.runs import is_run, read_trajectory
 from lossagent.study.jobs import Job
 from lossagent.study.outcome import RESULTS, Outcome, read_outcomes
-from lossagent.study.plan import Study, parse, read_yaml
+from lossagent.study.plan import Study, parse
 from lossagent.study.recording import outcome_of
 from lossagent.study.settings import FULL
 from lossagent.weights import Bounds, Weights

@@ -10,11 +10,12 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from lossagent.errors import Damaged, Refused
+from lossagent.experiment import read_yaml
 from lossagent.study.carrying import RUNS
 from lossagent.study.failures import read_failure
 from lossagent.study.jobs import Job
 from lossagent.study.outcome import Outcome, read_outcomes
-from lossagent.study.plan import Study, parse, read_yaml
+from lossagent.study.plan import Study, parse
 from lossagent.study.registering import REGISTERED, STUDY, Plan, Registration, plan_of, read_registration
 from lossagent.study.results import BySeed, Results
 from lossagent.study.tuned import with_tuned

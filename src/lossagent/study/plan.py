@@ -13,7 +13,7 @@ from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from lossagent import recipes
 from lossagent.errors import Refused
-from lossagent.experiment import Experiment, override
+from lossagent.experiment import Experiment, override, read_yaml
 from lossagent.experiment.base import NAME, Settings
 from lossagent.study.checking import check_experiments, check_primary
 from lossagent.study.deriving import experiment_for, merged
@@ -162,23 +162,6 @@ def parse(data: Mapping[str, Any]) -> Study:
         return Study.model_validate(data)
     except ValidationError as error:
         raise Refused("the study cannot be run:\n" + "\n".join(f"  {_sentence(e)}" for e in error.errors())) from None
-
-
-def read_yaml(path: Path, what: str) -> dict[str, Any]:
-    """A mapping from a YAML file.
-
-    Raises:
-        Refused: it cannot be read, or is no mapping.
-    """
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise Refused(f"{what} {path} cannot be read: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise Refused(f"{what} {path} is not YAML: {error}") from error
-    if not isinstance(data, dict):
-        raise Refused(f"{what} {path} must be a mapping of keys; found {type(data).__name__}.")
-    return {str(key): value for key, value in data.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
 
 
 def check(study: Study) -> None:

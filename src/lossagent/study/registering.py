@@ -13,10 +13,11 @@ import yaml
 from filelock import FileLock
 
 from lossagent.errors import Damaged, Refused
+from lossagent.experiment import read_yaml
 from lossagent.records import Record
 from lossagent.runs import write_atomically
 from lossagent.study.deriving import changed
-from lossagent.study.plan import Study, parse, read_yaml
+from lossagent.study.plan import Study, parse
 from lossagent.study.settings import listed
 
 STUDY, REGISTERED, LEASE = "study.yaml", "registered.json", "registering.lease"
