@@ -120,6 +120,26 @@ def test_shifts_show_what_a_strided_distance_does_not_see():
     assert ShiftedPerceptual(distance, name="x", backbone="strided", extent=1)(hidden, reference).item() == 0
 
 
+def test_references_are_looked_at_once_as_far_as_memory_is_given(monkeypatch):
+    seen = []
+
+    def features(images):
+        seen.append(images.mean().item())
+        return {"all": images * 2}
+
+    first, second = torch.full((1, 3, 8, 8), 0.25), torch.full((1, 3, 8, 8), 0.5)
+    restored = torch.full((1, 3, 8, 8), 0.75)
+    distance = FeatureDistance(features)
+    assert [distance(restored, x).item() for x in (first, second, first.clone())] == [2, 0.5, 2]
+    assert seen == [0.75, 0.25, 0.75, 0.5, 0.75]
+    assert distance(restored[..., :4], first[..., :4]).item() == 2
+    monkeypatch.setattr("lossagent.metrics.shifted.HELD", 0)
+    seen.clear()
+    small = FeatureDistance(features)
+    assert [small(restored, first).item() for _ in range(2)] == [2, 2]
+    assert seen == [0.75, 0.25] * 2
+
+
 def test_shifted_calls_the_distance_once_a_shift_and_says_what_is_inside():
     seen = []
 

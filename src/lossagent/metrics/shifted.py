@@ -7,7 +7,9 @@ the distance has no such blind places.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from hashlib import blake2b
 
 import torch
 from jaxtyping import Float
@@ -23,6 +25,8 @@ Distance = Callable[[Tensor, Tensor], Tensor]
 Features = Callable[[Tensor], Mapping[str, Tensor]]
 """RGB [B, 3, H, W] in [0, 1] -> layer name -> [B, C, h, w]; normalises its input itself."""
 
+HELD = 512 * 2**20
+"""Bytes of features of references that a distance keeps on a CPU."""
 SMALLEST = 32
 """Least side in pixels after shifting: deep layers have nothing left below it."""
 
@@ -33,12 +37,17 @@ class FeatureDistance:
     Each layer gives ||f(x) - f(y)||_1 / ||f(y)||_1 for an image, so that layers of any magnitude count alike and 0
     means equal features. It has no fitted weights and is no LPIPS.
 
+    References are looked at once and their features kept, on a CPU and as far as ``HELD`` goes: a run scores the same
+    images after every stage.
+
     Args:
-        features: the backbone.
+        features: the backbone; it must not change.
     """
 
     def __init__(self, features: Features) -> None:
         self.features = features
+        self._held: OrderedDict[tuple[tuple[int, ...], bytes], Mapping[str, Tensor]] = OrderedDict()
+        self._bytes = 0
 
     def __call__(
         self,
@@ -47,13 +56,30 @@ class FeatureDistance:
     ) -> Float[Tensor, "batch"]:
         """Distances >= 0, on the device of the images."""
         with torch.no_grad():
-            found, wanted = self.features(restored), self.features(reference)
+            found, wanted = self.features(restored), self._wanted(reference)
         layers = [
             (found[name] - wanted[name]).abs().flatten(1).mean(1)
             / wanted[name].abs().flatten(1).mean(1).clamp(min=1e-12)
             for name in wanted
         ]
         return torch.stack(layers).mean(dim=0)
+
+    def _wanted(self, reference: Tensor) -> Mapping[str, Tensor]:
+        if reference.device.type != "cpu":
+            return self.features(reference)
+        key = (tuple(reference.shape), blake2b(reference.contiguous().numpy()).digest())
+        features = self._held.pop(key, None)
+        if features is None:
+            features = self.features(reference)
+            self._bytes += _size(features)
+        self._held[key] = features
+        while self._bytes > HELD:
+            self._bytes -= _size(self._held.popitem(last=False)[1])
+        return features
+
+
+def _size(features: Mapping[str, Tensor]) -> int:
+    return sum(f.nbytes for f in features.values())
 
 
 class ShiftedPerceptual:

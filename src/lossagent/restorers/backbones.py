@@ -119,6 +119,8 @@ class Backbone(nn.Module):
         x = (images * self.scale + self.shift).to(self.scale.dtype)
         if self.upsample > 1:
             x = F.interpolate(x, scale_factor=float(self.upsample), mode="bilinear", align_corners=False)
+        if x.device.type == "cpu":  # convolutions of few channels are faster there with the channels last
+            x = x.contiguous(memory_format=torch.channels_last)
         found: dict[str, Tensor] = {}
         for name, stage in self._stages.items():
             x = stage(x)
