@@ -67,7 +67,7 @@ class FeatureDistance:
     def _wanted(self, reference: Tensor) -> Mapping[str, Tensor]:
         if reference.device.type != "cpu":
             return self.features(reference)
-        key = (tuple(reference.shape), blake2b(reference.contiguous().numpy()).digest())
+        key = (tuple(reference.shape), blake2b(reference.contiguous().numpy().tobytes()).digest())
         features = self._held.pop(key, None)
         if features is None:
             features = self.features(reference)
