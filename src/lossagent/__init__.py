@@ -5,6 +5,7 @@ from lossagent.chat.base import ChatModel
 from lossagent.feedback import Feedback, MetricFacts, Remark
 from lossagent.goal import Constraint, Goal, Target
 from lossagent.loop import Training, optimise
+from lossagent.loops import Course, Every, Shared, Snapshots, WeightedSum, steer
 from lossagent.losses.base import Loss
 from lossagent.metrics.base import Metric
 from lossagent.objectives.base import Objective
@@ -19,7 +20,9 @@ __all__ = [
     "Bounds",
     "ChatModel",
     "Constraint",
+    "Course",
     "Decision",
+    "Every",
     "Evidence",
     "Feedback",
     "Goal",
@@ -30,6 +33,8 @@ __all__ = [
     "Objective",
     "Remark",
     "RunFolder",
+    "Shared",
+    "Snapshots",
     "Stage",
     "StageReport",
     "State",
@@ -39,6 +44,8 @@ __all__ = [
     "Training",
     "Trajectory",
     "View",
+    "WeightedSum",
     "Weights",
     "optimise",
+    "steer",
 ]

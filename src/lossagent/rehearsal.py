@@ -65,7 +65,7 @@ def _first_prompt(parts: Parts, console: Console) -> float:
     began = time.perf_counter()
     restored = Pictures(parts.sets.feedback_inputs(), parts.application, parts.device).restore(parts.networks.scored)
     try:
-        start = steering.tell(0, restored=restored)
+        start = steering.tell(0, images=restored)
     except Waiting as waiting:
         console.print(f"People are asked about every state, S_0 included: {waiting}", markup=False)
         return time.perf_counter() - began

@@ -233,7 +233,13 @@ class RunFolder:
         return tuple(self._events)
 
     def append(self, event: AnyEvent) -> None:
-        """Adds an event; on return it is durable."""
+        """Adds an event; on return it is durable.
+
+        Raises:
+            Refused: the folder was let go of.
+        """
+        if not self._lease.is_locked:
+            raise Refused(f"the run folder {self.path} was closed, and somebody else may be writing it; open it again.")
         stamped = event.model_copy(update={"time": time.time()})
         append_line(self.path / "events.jsonl", stamped.model_dump_json())
         self._events.append(stamped)

@@ -8,6 +8,7 @@ from lossagent.build.parts import Parts
 from lossagent.build.reviewers import reviewers_of
 from lossagent.objectives import Objective, Pictures, Several
 from lossagent.objectives.people import People
+from lossagent.objectives.vision import Sources
 
 
 def experts_of(parts: Parts, scores: Objective, pictures: Pictures, run: Path) -> Several:
@@ -24,7 +25,16 @@ def experts_of(parts: Parts, scores: Objective, pictures: Pictures, run: Path) -
     """
     experiment = parts.experiment
     experts: dict[str, Objective] = {"metrics": scores}
-    experts |= reviewers_of(experiment, parts.sets, pictures, experiment.goal.wish, parts.device)
+    if experiment.reviewers:
+        inputs, references = parts.sets.feedback_inputs(), parts.sets.references(parts.sets.feedback)
+        experts |= reviewers_of(
+            experiment.reviewers,
+            Sources(inputs.get, references.get if references else None, pictures),
+            scale=experiment.scale,
+            wish=experiment.goal.wish,
+            seed=experiment.seed,
+            device=parts.device,
+        )
     if experiment.people is not None:
         experts["people"] = People(experiment.people.inquiry, experiment.seed, str(run))
     return Several(experts)

@@ -8,36 +8,37 @@ from typing import assert_never
 import torch
 
 from lossagent.build.naming import about
-from lossagent.build.sets import Sets
 from lossagent.chat import table
 from lossagent.errors import Refused
-from lossagent.experiment import Experiment
 from lossagent.experiment.reviewers import (
     CoInstructSettings,
     DescriberSettings,
     ReviewerSettings,
     ServerReviewerSettings,
 )
-from lossagent.objectives import Objective, Pictures
+from lossagent.objectives import Objective
 from lossagent.objectives.co_instruct import CoInstruct
 from lossagent.objectives.describer import Describer
 from lossagent.objectives.vision import Sources, VisionReviewer
 
 
 def reviewers_of(
-    experiment: Experiment,
-    sets: Sets,
-    pictures: Pictures,
+    settings: Mapping[str, ReviewerSettings],
+    sources: Sources,
+    *,
+    scale: int,
     wish: str | None,
+    seed: int,
     device: torch.device | None = None,
 ) -> dict[str, Objective]:
-    """Name -> reviewer, in the order of the experiment; nothing is asked or loaded yet.
+    """Name -> reviewer, in the order given; nothing is asked or loaded yet.
 
     Args:
-        experiment: names them.
-        sets: the feedback images they look at.
-        pictures: restored feedback images of earlier states.
+        settings: name -> which, and how.
+        sources: the pictures that they look at beside the restored ones.
+        scale: upscaling factor from inputs to restored images.
         wish: the goal's wish.
+        seed: of what a model may draw.
         device: where a model of this process runs.
 
     Raises:
@@ -45,25 +46,33 @@ def reviewers_of(
         MissingPackage, MissingAsset: a model of this process that is not here.
     """
     made: dict[str, Objective] = {}
-    settings: Mapping[str, ReviewerSettings] = experiment.reviewers
-    if not settings:
-        return made
-    inputs, references = sets.feedback_inputs(), sets.references(sets.feedback)
-    sources = Sources(inputs.get, references.get if references else None, pictures)
     for name, chosen in settings.items():
         with about(f"reviewers.{name}"):
             match chosen:
                 case DescriberSettings():
-                    made[name] = Describer(inputs.get, references.get, pictures, experiment.scale, chosen.images)
+                    made[name] = _describer(sources, scale, chosen)
                 case ServerReviewerSettings():
                     chat = table.create(chosen)
-                    made[name] = VisionReviewer(name, chat, chosen, sources=sources, wish=wish, seed=experiment.seed)
+                    made[name] = VisionReviewer(name, chat, chosen, sources=sources, wish=wish, seed=seed)
                 case CoInstructSettings():
                     chat = _co_instruct(name, chosen, device)
-                    made[name] = VisionReviewer(name, chat, chosen, sources=sources, wish=wish, seed=experiment.seed)
+                    made[name] = VisionReviewer(name, chat, chosen, sources=sources, wish=wish, seed=seed)
                 case _:
                     assert_never(chosen)
     return made
+
+
+def _nothing(name: str) -> None:
+    del name
+
+
+def _no_picture(state: int, name: str) -> None:
+    del state, name
+
+
+def _describer(sources: Sources, scale: int, settings: DescriberSettings) -> Describer:
+    inputs, references = sources.inputs or _nothing, sources.references or _nothing
+    return Describer(inputs, references, sources.previous or _no_picture, scale, settings.images)
 
 
 def _co_instruct(name: str, settings: CoInstructSettings, device: torch.device | None) -> CoInstruct:

@@ -36,11 +36,13 @@ from lossagent.goal import Goal
 from lossagent.letters import Undo
 from lossagent.mailbox import Mailbox
 from lossagent.objectives.base import Objective, Pixels
+from lossagent.objectives.given import GivenImages, pixels_of, pixels_sha256
 from lossagent.records import Recall, Stage, StageReport, State
-from lossagent.runs import Log, MemoryLog
+from lossagent.runs import Log, MemoryLog, RunFolder
 from lossagent.steering.book import Book, refuse_other
 from lossagent.steering.deciding import last_told, next_decision, view_of
 from lossagent.steering.people import People
+from lossagent.steering.telling import feedback_of, reported
 from lossagent.trajectory import Trajectory
 from lossagent.weights import Bounds, Weights
 
@@ -174,6 +176,27 @@ class Steering:
         """Every state so far."""
         return self.book.trajectory
 
+    @property
+    def weights(self) -> Weights:
+        """The weights to train with now: of the stage that was asked for; the initial ones before the first."""
+        return (self._undone() or self.trajectory.head).weights or self.trajectory.initial
+
+    @property
+    def newest(self) -> int | None:
+        """The state that the next stage goes on from; ``None`` before S_0 was told."""
+        return self.trajectory.head.id if self.trajectory.start.feedback is not None else None
+
+    def close(self) -> None:
+        """Lets go of the run folder: another process may go on with it. Harmless a second time."""
+        if isinstance(self.book.log, RunFolder):
+            self.book.log.close()
+
+    def __enter__(self) -> Steering:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     # -- the built-in loop: next, trained, scored ----------------------------------------------------------
 
     def next(self) -> Stage | None:
@@ -201,9 +224,7 @@ class Steering:
 
     def scored(self, stage: Stage, restored: Mapping[str, Pixels]) -> Feedback:
         """Scores a trained state and records the feedback."""
-        feedback = self.tell(stage.state, restored=restored).feedback or Feedback()
-        self._prune()
-        return feedback
+        return self.tell(stage.state, images=restored).feedback or Feedback()
 
     # -- ask and tell, for anyone's loop -------------------------------------------------------------------
 
@@ -228,12 +249,9 @@ class Steering:
             if at not in known:
                 raise Refused(f"at={at} is no state that was told; told so far: {known}.")
             self.book.append(Rewound(state=at))
-        trajectory = self.trajectory
-        if trajectory.last.feedback is None and (self.can_restart or trajectory.last.parent == trajectory.head.id):
-            return self._stage(trajectory.last)
-        if again := trajectory.children(trajectory.head.id):  # after a rewind: the recorded path once more
-            return self._stage(again[-1])
-        if len(trajectory.states) > trajectory.stages:
+        if (undone := self._undone()) is not None:
+            return self._stage(undone)
+        if len(self.trajectory.states) > self.trajectory.stages:
             return None
         self.people.heed()
         return self._stage(self._decide())
@@ -242,47 +260,55 @@ class Steering:
         self,
         state: int,
         *,
-        restored: Mapping[str, Pixels] | None = None,
-        scores: Mapping[str, Mapping[str, float | None]] | None = None,
+        images: GivenImages | None = None,
+        scores: Mapping[str, Mapping[str, float | None] | float | int | None] | None = None,
         feedback: Feedback | None = None,
+        losses: Mapping[str, float | int] | None = None,
         report: StageReport | None = None,
     ) -> State:
-        """Records what became of a stage; exactly one of ``restored``, ``scores`` and ``feedback`` is given.
+        """Records what became of a stage; exactly one of ``images``, ``scores`` and ``feedback`` is given.
 
         Telling the same state twice is accepted: the first record stands and is returned, a difference is logged.
 
         Args:
             state: id from the :class:`Stage`; 0 for the network before training.
-            restored: image name -> restored image, scored by the objective.
-            scores: metric -> image -> score.
+            images: the restored feedback images, scored by the objective: tensors, arrays, files or a folder, see
+                :func:`lossagent.objectives.pixels_of`.
+            scores: metric -> image -> score, or metric -> one score of them all.
             feedback: scores and remarks.
+            losses: loss name -> its mean raw value over the stage, unweighted.
             report: losses, evidence and cost, as far as the caller knows them.
 
         Raises:
-            Refused: an unknown state, or nothing (or too much) to score by.
+            Refused: an unknown state, nothing (or too much) to score by, images that cannot be used, or losses that
+                the run does not have.
             Waiting: people are asked and have not answered yet; tell the same again later.
         """
         if not 0 <= state < len(self.trajectory.states):
             raise Refused(f"state {state} was never asked for; known: 0 to {len(self.trajectory.states) - 1}.")
-        if sum(x is not None for x in (restored, scores, feedback)) != 1:
-            raise Refused("tell exactly one of restored, scores and feedback.")
+        if sum(x is not None for x in (images, scores, feedback)) != 1:
+            raise Refused("tell exactly one of images, scores and feedback.")
         known = self.trajectory.states[state]
+        report = reported(report, losses, self.trajectory.initial)
         began = time.perf_counter()
-        if restored is not None:
+        if images is not None:
             if self.objective is None:
-                raise Refused("restored images were told and there is no objective to score them; tell scores.")
+                raise Refused("images were told and there is no objective to score them; tell scores.")
+            pixels = pixels_of(images)
+            report = report.model_copy(update={"images": {n: pixels_sha256(p) for n, p in pixels.items()}})
             self.people.collect()
-            feedback = self.objective(restored, self.people.situation(known))
+            feedback = self.objective(pixels, self.people.situation(known))
         elif scores is not None:
-            feedback = Feedback(scores={m: dict(s) for m, s in scores.items()})
+            feedback = feedback_of(scores)
         assert feedback is not None
         self._require_targets(feedback)
         if known.feedback is not None:
             return self._retell(known, self._first_told(known), feedback)
         if known.report is None:
-            self.book.append(Trained(state=state, report=report or StageReport()))
+            self.book.append(Trained(state=state, report=report))
         self.people.close(state, "feedback", feedback.unanswered)
         self.book.append(Scored(state=state, feedback=feedback, seconds=time.perf_counter() - began))
+        self._prune()
         return self.trajectory.states[state]
 
     def _require_targets(self, feedback: Feedback) -> None:
@@ -354,6 +380,14 @@ class Steering:
         decision = next_decision(self.told, self.trajectory, self.agent, recall)
         self.book.append(Decided(state=state, decision=decision))
         return self.trajectory.last
+
+    def _undone(self) -> State | None:
+        """The stage that was decided and is not told; after a rewind that of the recorded path."""
+        trajectory = self.trajectory
+        if trajectory.last.feedback is None and (self.can_restart or trajectory.last.parent == trajectory.head.id):
+            return trajectory.last
+        again = trajectory.children(trajectory.head.id)
+        return again[-1] if again else None
 
     def _stage(self, state: State) -> Stage:
         replicate = state.decision.replicate if state.decision is not None else 0

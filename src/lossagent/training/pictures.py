@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 
 from lossagent.errors import Damaged
 from lossagent.objectives.base import Pixels
+from lossagent.objectives.given import pixels_sha256
 from lossagent.restorers import from_uint8, restore, to_uint8
 from lossagent.runs import sync_folder
 from lossagent.training.ranks import Ranks
@@ -96,7 +96,7 @@ class Pictures:
         """Restores every image into a folder, whole or not at all; image name -> sha256 of its pixels."""
         restored = self.restore(network)
         self.ranks.from_main(lambda: write_images(restored, folder))
-        return {name: hashlib.sha256(image.tobytes()).hexdigest() for name, image in restored.items()}
+        return {name: pixels_sha256(image) for name, image in restored.items()}
 
     def read(self, folder: Path) -> dict[str, Pixels]:
         """The images that :meth:`write` left.
