@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from parts import Loop
+from little_loop import Loop
 from safetensors.torch import load_file
 
 import lossagent

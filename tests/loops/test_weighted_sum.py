@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from parts import LOSSES, TERMS
+from little_loop import LOSSES, TERMS
 from torch import nn
 
-from lossagent import Weights, WeightedSum
+from lossagent import WeightedSum, Weights
 from lossagent.errors import Refused, UnknownName
 
 
