@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import torch
 import torch.distributed as dist
+
+from lossagent.feedback import MetricFacts
 
 PACKAGES = (
     "lossagent",
@@ -48,6 +52,25 @@ def hardware(device: torch.device) -> dict[str, str | int]:
     if device.type == "cuda":
         facts["accelerator"] = torch.cuda.get_device_name(device)
     return facts
+
+
+def record(device: torch.device, metrics: Mapping[str, MetricFacts], licences: Sequence[str] = ()) -> dict[str, Any]:
+    """What every run keeps in ``environment.json``, whoever trains it.
+
+    Args:
+        device: where networks are.
+        metrics: facts of every metric.
+        licences: notices of what else is used.
+    """
+    return {
+        "versions": versions(),
+        "hardware": hardware(device),
+        "threads": torch.get_num_threads(),
+        "device": str(device),
+        "metrics": {name: facts.model_dump(mode="json") for name, facts in metrics.items()},
+        "notices": ["lossagent is licensed under Apache-2.0.", *licences],
+        "package": version("lossagent"),
+    }
 
 
 def reproducibility(device: torch.device) -> dict[str, str | int | float | bool | None]:

@@ -129,26 +129,38 @@ def canonical(record: State | AnyEvent) -> dict[str, Any]:
 
 
 PARTS = ("exchanges", "images", "checkpoints", "mailbox")
+EXPERIMENT = "experiment.yaml"
+"""Settings of a run that our trainer trains."""
+LOOP = "loop.yaml"
+"""Settings of a run whose training is somebody else's, in the place of the experiment."""
 
 
 def is_run(path: Path) -> bool:
     """Whether a run was begun in a folder."""
-    return (path / "experiment.yaml").exists() or (path / "events.jsonl").exists()
+    return any((path / name).exists() for name in (EXPERIMENT, LOOP, "events.jsonl"))
 
 
-def refuse_existing(path: Path) -> None:
+def settings_file(path: Path) -> Path:
+    """The file with the settings of a run, whoever trains it; it may be missing."""
+    return path / LOOP if (path / LOOP).exists() else path / EXPERIMENT
+
+
+def refuse_existing(path: Path, other: str = "another --out") -> None:
     """Refuses a folder that holds a run, or anything that an unfinished making of one did not leave.
+
+    Args:
+        path: the folder.
+        other: what to choose instead, in the words of who asks.
 
     Raises:
         Refused: so it is.
     """
     if is_run(path):
-        raise Refused(
-            f"the run folder {path} exists already. Choose another --out, or go on with it: lossagent resume {path}"
-        )
-    left = {*PARTS, "lease", "environment.json", "environment.json.tmp", "experiment.yaml.tmp"}
+        how = "go on with it in its own loop" if (path / LOOP).exists() else f"go on with it: lossagent resume {path}"
+        raise Refused(f"the run folder {path} exists already. Choose {other}, or {how}")
+    left = {*PARTS, "lease", "environment.json", "environment.json.tmp", f"{EXPERIMENT}.tmp", f"{LOOP}.tmp"}
     if path.exists() and (not path.is_dir() or any(p.name not in left for p in path.iterdir())):
-        raise Refused(f"{path} exists already and is no run folder. Choose another --out.")
+        raise Refused(f"{path} exists already and is no run folder. Choose {other}.")
 
 
 class RunFolder:
@@ -167,22 +179,31 @@ class RunFolder:
             self.append(Warned(text="events.jsonl ended in a torn line; it was dropped."))
 
     @classmethod
-    def create(cls, path: Path, experiment: Mapping[str, Any], environment: Mapping[str, Any]) -> RunFolder:
+    def create(
+        cls, path: Path, settings: Mapping[str, Any], environment: Mapping[str, Any], name: str = EXPERIMENT
+    ) -> RunFolder:
         """Makes the folder and takes its lease.
+
+        Args:
+            path: where.
+            settings: what the run was asked for.
+            environment: what it is made on.
+            name: of the file of settings.
 
         Raises:
             Refused: the folder exists and is not empty.
         """
-        refuse_existing(path)
+        other = "another --out" if name == EXPERIMENT else "another folder"
+        refuse_existing(path, other)
         try:
             for part in PARTS:
                 (path / part).mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise Refused(f"the run folder {path} cannot be made: {error.strerror}. Choose another --out.") from error
+            raise Refused(f"the run folder {path} cannot be made: {error.strerror}. Choose {other}.") from error
         lease = cls._acquire(path)
-        # experiment.yaml comes last: a folder without it was never a run, and may be made into one.
+        # The settings come last: a folder without them was never a run, and may be made into one.
         write_atomically(path / "environment.json", json.dumps(environment, indent=2))
-        write_atomically(path / "experiment.yaml", yaml.safe_dump(dict(experiment), sort_keys=False))
+        write_atomically(path / name, yaml.safe_dump(dict(settings), sort_keys=False))
         return cls(path, lease)
 
     @classmethod
@@ -204,7 +225,7 @@ class RunFolder:
             RunBusy: another process writes it.
         """
         if not is_run(path):
-            raise Refused(f"{path} is no run folder: it has no experiment.yaml.")
+            raise Refused(f"{path} is no run folder: it has no {EXPERIMENT}.")
         return cls(path, cls._acquire(path))
 
     @staticmethod

@@ -83,7 +83,7 @@ class Trajectory:
                 case Pruned(state=i):
                     states[i] = states[i].model_copy(update={"restorable": False})
                 case Rewound(state=i) | Retold(state=i):
-                    head = i
+                    head, finished = i, None  # it goes over what it had done: the choice is made again
                 case Finished():
                     finished = event
                 case _:

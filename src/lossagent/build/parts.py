@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from typing import Any
 
 import torch
@@ -109,18 +108,12 @@ class Parts:
     def record(self) -> dict[str, Any]:
         """What goes into ``environment.json``."""
         return {
-            "versions": environment.versions(),
-            "hardware": environment.hardware(self.device),
-            "threads": torch.get_num_threads(),
-            "device": str(self.device),
+            **environment.record(self.device, self.facts, self.foreign_licences),
             "seeds": {"experiment": self.experiment.seed},
             "weights": foreign_weights(self.experiment),
             "image_sets": self.sets.record(),
-            "metrics": {name: facts.model_dump(mode="json") for name, facts in self.facts.items()},
             "ceiling": self.ceiling,
-            "notices": ["lossagent is licensed under Apache-2.0.", *self.foreign_licences],
             "overlaps": list(self.sets.overlaps),
-            "package": metadata.version("lossagent"),
         }
 
     def close(self) -> None:

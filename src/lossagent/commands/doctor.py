@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from lossagent import assets, environment
@@ -44,7 +45,8 @@ def doctor() -> None:
     found.add_row("asset cache", str(assets.cache()), "LOSSAGENT_HOME moves it")
     for package, (extra, purpose) in EXTRAS.items():
         there = find_spec(package) is not None
-        found.add_row(purpose, "yes" if there else "missing", "" if there else f"pip install 'lossagent[{extra}]'")
+        how = "" if there else escape(f"pip install 'lossagent[{extra}]'")
+        found.add_row(purpose, "yes" if there else "missing", how)
     for name, asset in assets.ASSETS.items():
         status = assets.verify(name)
         found.add_row(asset.what, status, "" if status == "ok" else f"lossagent assets fetch {name}")

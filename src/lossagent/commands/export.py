@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from torch import nn
 
+from lossagent.adapters.optuna import to_study
 from lossagent.build.networks import network_of_run
 from lossagent.errors import MissingPackage, Refused
 from lossagent.experiment import load
@@ -45,14 +46,26 @@ def export(
     csv: Annotated[
         bool, typer.Option("--csv", help="Print the table of --schedule as CSV; Markdown otherwise.")
     ] = False,
+    optuna: Annotated[
+        str | None,
+        typer.Option(help="Add the states to an Optuna study in this storage instead, e.g. sqlite:///steering.db."),
+    ] = None,
 ) -> None:
     """Writes the restorer of a run as one file, and says which programs open it.
 
     Networks that spandrel knows (SwinIR, and those that came from it) open in spandrel and chaiNNer; where spandrel is
-    installed the file is opened again and compared. With --schedule: the weights that the run has found.
+    installed the file is opened again and compared. With --schedule: the weights that the run has found. With --optuna:
+    the trajectory as a study that Optuna's dashboard opens; again, it adds the states that are new.
 
     Example: lossagent export runs/niqe --out niqe.safetensors
     """
+    if optuna is not None:
+        if out is not None or kind is not None or schedule is not None or csv or state != "selected":
+            raise Refused(
+                "--optuna writes all states to a study: leave out --out, --format, --schedule, --csv and --state."
+            )
+        _write_study(run, optuna)
+        return
     if schedule is not None:
         if out is not None or kind is not None:
             raise Refused("--schedule writes an experiment, not a restorer: leave out --out and --format.")
@@ -89,6 +102,13 @@ def _write_schedule(run: Path, state: str, target: Path, csv: bool) -> None:
     for note in found.notes:
         typer.echo(f"Note: {note}", err=True)
     typer.echo(f"Experiment: {target}. Train it without an agent: lossagent run {target}", err=True)
+
+
+def _write_study(run: Path, storage: str) -> None:
+    study = to_study(run, storage)
+    states = [trial.state for trial in study.get_trials(deepcopy=False)]
+    failed = sum(state.name == "FAIL" for state in states)
+    typer.echo(f"{storage}: study {study.study_name!r} has {len(states)} trials, {failed} of them failed")
 
 
 def _target(run: Path, state: str, out: Path | None, kind: Format | None) -> Path:

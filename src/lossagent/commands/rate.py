@@ -21,7 +21,7 @@ from lossagent.judgements import Task, Verdict
 from lossagent.letters import WORDS, Rating
 from lossagent.mailbox import Mailbox, post
 from lossagent.preferences import wording
-from lossagent.runs import read_events
+from lossagent.runs import LOOP, read_events, settings_file
 from lossagent.trajectory import Trajectory
 
 GAP = 24
@@ -151,7 +151,9 @@ class Sitting:
         said = f"{len(self.sent)} answered by {quote(self.rater, 80)}, {left} open."
         if self.finished:
             return f"{said} The run has finished."
-        return f"{said} If the run has ended to wait, it goes on with: lossagent resume {self.run}"
+        own = (self.run / LOOP).exists()
+        how = "when its loop is started again" if own else f"with: lossagent resume {self.run}"
+        return f"{said} If the run has ended to wait, it goes on {how}"
 
 
 def understood(task: Task, line: str, rater: str) -> Rating | str:
@@ -204,7 +206,7 @@ def _sheet(left: Image.Image, right: Image.Image) -> Image.Image:
 def own_words(run: Path) -> str:
     """The experiment's own question, "" for none."""
     try:
-        loaded = yaml.safe_load((run / "experiment.yaml").read_text(encoding="utf-8"))
+        loaded = yaml.safe_load(settings_file(run).read_text(encoding="utf-8"))
         return str(loaded["people"]["question"] or "")
     except (OSError, yaml.YAMLError, KeyError, TypeError):
         return ""

@@ -11,7 +11,7 @@ request), 404 (no such thing), 409 (answered already), 413, 415 or 429. Numbers 
     ``{password: bool}``: whether there is anything to log out of.
 ``GET /api/runs``
     ``[{id, name, folder, agent, status, scored, stages, selected, modified, open, problem}]``, newest first.
-    status: running | waiting | paused | finished | stopped. modified: epoch seconds. selected: state or null.
+    status: running | waiting | paused | finished | between | stopped. modified: epoch seconds. selected: state or null.
     open: unanswered tasks for people. problem: why the run cannot be read, or null.
 ``GET /api/run/RUN``
     ``{id, name, folder, status, revision, changed: true, agent, goal: {targets: [{metric, direction, importance,

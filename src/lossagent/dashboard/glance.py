@@ -16,7 +16,7 @@ from lossagent.dashboard.states import Plain
 
 KIND = re.compile(rb'\{"time": ?[-+.0-9eE]+, ?"kind": ?"([a-z]+)"(?:, ?"state": ?(\d{1,9}))?')
 """How an event begins; one that begins otherwise is parsed."""
-READ = frozenset({"started", "asked", "rated", "closed", "requested", "finished"})
+READ = frozenset({"started", "asked", "rated", "closed", "requested", "finished", "rewound", "retold"})
 """Kinds that are parsed: none of them holds scores or pictures."""
 
 
@@ -61,7 +61,13 @@ class Glance:
             "name": self._settings.name,
             "folder": self.folder,
             "agent": self._settings.agent,
-            "status": status_of(waiting=waiting, finished=self._finished, paused=self._paused, alive=alive),
+            "status": status_of(
+                waiting=waiting,
+                finished=self._finished,
+                paused=self._paused,
+                alive=alive,
+                by_calls=self._settings.by_calls,
+            ),
             "scored": len(self._scored - {0}),
             "stages": self._stages,
             "selected": self._selected,
@@ -85,6 +91,8 @@ class Glance:
         match event.get("kind"):
             case "started":
                 self._stages = event["stages"] if isinstance(event.get("stages"), int) else None
+            case "rewound" | "retold":
+                self._finished = False
             case "finished":
                 self._finished, self._selected = True, event.get("selected")
             case "asked":

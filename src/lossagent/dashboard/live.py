@@ -22,7 +22,7 @@ from lossagent.events import AnyEvent, Warned
 from lossagent.letters import Letter
 from lossagent.trajectory import Trajectory
 
-Status = Literal["running", "waiting", "paused", "finished", "stopped"]
+Status = Literal["running", "waiting", "paused", "finished", "between", "stopped"]
 WARNINGS = 20
 RECENT = 120.0
 """Seconds since the last line after which a run counts as stopped where its lease cannot be looked at."""
@@ -200,6 +200,7 @@ class LiveRun:
             finished=trajectory.finished is not None,
             paused=trajectory.paused is not None,
             alive=alive,
+            by_calls=self._settings.by_calls,
         )
 
     def metrics(self) -> dict[str, Plain]:
@@ -222,19 +223,19 @@ class LiveRun:
         about = f"S_{question.state}" if question.purpose == "feedback" else "the final pairs"
         if still_open:
             return f"The run waits for people: {still_open} of {len(question.tasks)} tasks about {about} are open."
-        return f"Every task about {about} is answered; the run has to read the answers (lossagent resume, if it ended)."
+        return f"Every task about {about} is answered; the run has to read the answers (start it again, if it ended)."
 
     def _warnings(self) -> list[str]:
         problems = [*self._log.problems, *self._settings.problems, *self.curves.problems, self._broken]
         return [*self._warned, *filter(None, problems)][-WARNINGS:]
 
 
-def status_of(*, waiting: bool, finished: bool, paused: bool, alive: bool) -> Status:
-    """One word on a run."""
+def status_of(*, waiting: bool, finished: bool, paused: bool, alive: bool, by_calls: bool = False) -> Status:
+    """One word on a run; between two calls of a loop nobody can say whether it is still at work."""
     if waiting:
         return "waiting"
     if finished:
         return "finished"
     if paused:
         return "paused"
-    return "running" if alive else "stopped"
+    return "running" if alive else "between" if by_calls else "stopped"

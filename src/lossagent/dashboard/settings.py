@@ -14,6 +14,7 @@ from lossagent.dashboard.reading import EventLog, Watched, section
 from lossagent.feedback import Feedback, MetricFacts
 from lossagent.goal import Goal
 from lossagent.judgements import PREFERENCE, RATING
+from lossagent.runs import EXPERIMENT, LOOP
 from lossagent.trajectory import Trajectory
 from lossagent.weights import Bounds
 
@@ -28,7 +29,7 @@ PEOPLE: Mapping[str, Mapping[str, Any]] = {
 
 @dataclass
 class RunSettings:
-    """``experiment.yaml`` and what is recorded of metrics, read again when the files change.
+    """The settings of a run and what is recorded of metrics, read again when the files change.
 
     Args:
         run: the run folder.
@@ -54,19 +55,25 @@ class RunSettings:
     version: int = 0
 
     def __post_init__(self) -> None:
-        self._experiment = Watched(self.run / "experiment.yaml")
+        self._settings = Watched(self.run / EXPERIMENT), Watched(self.run / LOOP)
         self._environment = Watched(self.run / "environment.json")
         self._evaluation = Watched(self.run / "evaluation.json")
         self._evaluated: tuple[dict[str, Any], dict[str, float]] = {}, {}
 
     @property
     def experiment(self) -> Mapping[str, Any]:
-        """``experiment.yaml``; empty where it is missing or cannot be read."""
-        return self._experiment.value
+        """The settings, whoever trains; empty where they are missing or cannot be read."""
+        own, loop = self._settings
+        return own.value or loop.value
+
+    @property
+    def by_calls(self) -> bool:
+        """Whether a loop comes for one call a stage, so that nobody holds the run between two."""
+        return self.experiment.get("by_calls") is True
 
     def read(self) -> bool:
         """Looks; whether anything has changed."""
-        files = (self._experiment, *((self._environment, self._evaluation) if self.metrics else ()))
+        files = (*self._settings, *((self._environment, self._evaluation) if self.metrics else ()))
         if not any([file.read() for file in files]):
             return False
         self.version += 1
@@ -166,14 +173,14 @@ class RunSettings:
         try:
             return Goal.model_validate(self.experiment["goal"])
         except ValidationError:
-            self.problems.append("experiment.yaml: its goal cannot be read; every metric is shown as a guard.")
+            self.problems.append("the goal in its settings cannot be read; every metric is shown as a guard.")
             return empty
 
     def _bounds(self) -> Bounds:
         try:
             return Bounds.model_validate(section(self.experiment, "bounds"))
         except ValidationError:
-            self.problems.append("experiment.yaml: its bounds cannot be read; the usual ones are shown.")
+            self.problems.append("the bounds in its settings cannot be read; the usual ones are shown.")
             return Bounds()
 
     def _facts(self) -> dict[str, MetricFacts]:

@@ -13,15 +13,28 @@ from pydantic_core import ErrorDetails
 from lossagent.experiment.images import ONE, PARTS
 from lossagent.experiment.whole import Experiment
 
+PASSED = frozenset({ONE, PARTS})
+"""Names that pydantic puts into a location for a member of a union that no key picked."""
+Location = tuple[int | str, ...]
+"""Keys, and kinds that picked members of unions."""
 SCALARS = ("bool", "int", "float", "str")
 """Members of the union that an option's value is one of."""
 NO_MAPPING = frozenset({"model_type", "model_attributes_type", "dataclass_type"})
 NO_LIST = frozenset({"tuple_type", "list_type", "set_type"})
 
 
-def complaints(error: ValidationError) -> list[str]:
-    """One sentence for each problem, in the order of the experiment; of values no more than a few words are shown."""
-    return list(dict.fromkeys(_sentence(e["loc"], _wanted(e), e.get("input"), e["type"]) for e in _told(error)))
+def complaints(error: ValidationError, whole: type[BaseModel] = Experiment) -> list[str]:
+    """One sentence for each problem, in the order of the experiment; of values no more than a few words are shown.
+
+    Args:
+        error: what was wrong.
+        whole: what was validated.
+    """
+    sentences: dict[str, None] = {}
+    for one in _told(error):
+        place = tuple(part for part in one["loc"] if part not in PASSED)
+        sentences[_sentence(place, _wanted(one, place, whole), one.get("input"), one["type"], whole)] = None
+    return list(sentences)
 
 
 def _told(error: ValidationError) -> list[ErrorDetails]:
@@ -31,15 +44,15 @@ def _told(error: ValidationError) -> list[ErrorDetails]:
     return [e for e in errors if not (e["loc"][:-1] in unnamed and e["loc"][-1] in ("direction", "unit"))]
 
 
-def _wanted(error: ErrorDetails) -> str:
+def _wanted(error: ErrorDetails, location: Location, whole: type[BaseModel]) -> str:
     """What was wanted, in words of YAML rather than of the library that validates."""
-    context, location = error.get("ctx", {}), error["loc"]
+    context = error.get("ctx", {})
     last = location[-1] if location else None
     match error["type"]:
         case "union_tag_invalid":
             return f"kind must be one of {context['expected_tags']}; found {context['tag']!r}"
         case "union_tag_not_found":
-            kinds = ", ".join(repr(kind) for kind in _kinds(location))
+            kinds = ", ".join(repr(kind) for kind in _kinds(location, whole))
             return f"kind is required, one of {kinds}; found {_keys(error['input'])}"
         case "missing":
             return f"is required; found {_keys(error['input'])}"
@@ -52,10 +65,9 @@ def _wanted(error: ErrorDetails) -> str:
         case "dict_type":
             return "must be a mapping of names"
         case kind if kind in NO_MAPPING:
-            kinds = _kinds(location)
-            return (
-                f"must be a mapping of keys ({', '.join(_known_keys(location) if len(kinds) < 2 else ['kind', '...'])})"
-            )
+            kinds = _kinds(location, whole)
+            keys = _known_keys(location, whole) if len(kinds) < 2 else ["kind", "..."]
+            return f"must be a mapping of keys ({', '.join(keys)})"
         case kind if kind in NO_LIST:
             return "must be a list"
         case _:
@@ -69,13 +81,12 @@ def _keys(found: object) -> str:
     return "only " + ", ".join(str(key) for key in found) if found else "nothing"  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
 
 
-def _sentence(location: tuple[int | str, ...], message: str, found: object, kind: str) -> str:
-    location = tuple(part for part in location if part not in (ONE, PARTS))
+def _sentence(location: Location, message: str, found: object, kind: str, whole: type[BaseModel]) -> str:
     if location and location[-1] in ("[key]", *SCALARS):
         location = location[:-1]
-    where = ".".join(str(part) for part in _written(location)) or "experiment"
+    where = ".".join(str(part) for part in _written(location, whole)) or "experiment"
     if kind == "extra_forbidden":
-        known = _known_keys(location[:-1])
+        known = _known_keys(location[:-1], whole)
         near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.6)
         hint = f" Did you mean {near[0]!r}?" if near else (f" Known: {', '.join(known)}." if known else "")
         return f"{where}: unknown key.{hint}"
@@ -88,19 +99,19 @@ def _sentence(location: tuple[int | str, ...], message: str, found: object, kind
     return f"{where}: {message}; found {shown[:80]}"
 
 
-def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+def _known_keys(location: Location, whole: type[BaseModel]) -> list[str]:
     """Names of the fields at a place of the experiment, followed through its types as far as they go."""
-    return sorted(getattr(_followed(location)[0], "model_fields", {}))
+    return sorted(getattr(_followed(location, whole)[0], "model_fields", {}))
 
 
-def _written(location: tuple[int | str, ...]) -> list[int | str]:
+def _written(location: Location, whole: type[BaseModel]) -> list[int | str]:
     """A place as a file has it: without the kinds that picked members of unions."""
-    return _followed(location)[1]
+    return _followed(location, whole)[1]
 
 
-def _kinds(location: tuple[int | str, ...]) -> list[str]:
+def _kinds(location: Location, whole: type[BaseModel]) -> list[str]:
     """What ``kind`` may be at a place where it is missing."""
-    return _kinds_of(_followed(location)[2])
+    return _kinds_of(_followed(location, whole)[2])
 
 
 def _kinds_of(annotation: Any) -> list[str]:  # noqa: ANN401  (a type expression)
@@ -110,9 +121,9 @@ def _kinds_of(annotation: Any) -> list[str]:  # noqa: ANN401  (a type expression
     return [kind for part in getattr(annotation, "__args__", ()) for kind in _kinds_of(part)]
 
 
-def _followed(location: tuple[int | str, ...]) -> tuple[Any, list[int | str], Any]:
+def _followed(location: Location, whole: type[BaseModel]) -> tuple[Any, list[int | str], Any]:
     """What is at a place, the place as a file has it, and the type whose kinds are still to be chosen from."""
-    current: Any = Experiment
+    current: Any = whole
     kinds: Any = None
     written: list[int | str] = []
     for part in location:

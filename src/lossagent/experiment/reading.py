@@ -15,6 +15,7 @@ from lossagent.errors import Refused
 from lossagent.experiment.complaints import complaints
 from lossagent.experiment.metrics import located_metrics
 from lossagent.experiment.whole import Experiment
+from lossagent.runs import EXPERIMENT, LOOP
 
 
 def parse(data: Mapping[str, Any]) -> Experiment:
@@ -35,8 +36,13 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Experiment:
     """An experiment from a YAML file, with dotted overrides such as ``training.stages=8``.
 
     Raises:
-        Refused: no such file, not YAML, or anything :func:`parse` refuses.
+        Refused: no such file, not YAML, or anything :func:`parse` refuses; a run whose training is somebody else's.
     """
+    if path.name == EXPERIMENT and (path.parent / LOOP).exists() and not path.exists():
+        raise Refused(
+            f"{path.parent} is the run of a loop of your own: there is no {EXPERIMENT} here to train, restore or "
+            f"evaluate by. Its settings are in {LOOP}, and that loop goes on with it."
+        )
     return parse(override(read_yaml(path, "experiment"), overrides))
 
 

@@ -70,14 +70,15 @@ class Course:
         self._restore, self._score = restore, score
         self._stage: Stage | None = None
         self._at: int | None = None
-        self._entered = False
+        self._inside: int | None = None
+        self._entered = self._over = False
         self._steps = self._epochs = 0
         self._seconds, self._began = 0.0, time.monotonic()
 
     @property
     def over(self) -> bool:
         """Whether all stages are told."""
-        return self._entered and self._stage is None
+        return self._over
 
     @property
     def stage(self) -> Stage | None:
@@ -97,13 +98,25 @@ class Course:
         self.steering.close()
 
     def begin(self) -> None:
-        """What entering does, for loops that have no place for a ``with``."""
+        """What entering does, for loops that have no place for a ``with``.
+
+        Raises:
+            Refused: a state of the loop's own checkpoint was loaded, and the run folder knows none.
+            Waiting, Interrupted: for people, or stopped by one; begin again later.
+        """
         if self._entered:
+            self._go_on()
             return
-        if self._at is None and (newest := self.steering.newest) is not None and self.snapshots is not None:
+        newest = self.steering.newest
+        if self._at is None and newest is not None and self.snapshots is not None:
             self.snapshots.load(newest)
             self._at = newest
-        if self.steering.newest is None:
+        if newest is None:
+            if self._at is not None:
+                raise Refused(
+                    f"the loop's checkpoint goes on from state {self._at}, and the run folder is a new one: bring the "
+                    "old folder back, or begin without load_state_dict."
+                )
             self._keep(0)
             self._tell(0, StageReport())
             self._at = 0
@@ -118,7 +131,7 @@ class Course:
 
         Raises:
             Refused: before :meth:`begin`, or whatever :meth:`lossagent.Steering.tell` and ``ask`` refuse.
-            Waiting, Interrupted: for people, or stopped by one; the loop's last whole stage is told.
+            Waiting, Interrupted: for people, or stopped by one. Train no further: ``step(0)`` tries again.
         """
         self._steps += count
         return self._look()
@@ -130,9 +143,9 @@ class Course:
 
     def state_dict(self) -> dict[str, Any]:
         """Where the loop is, for its own checkpoint."""
-        stage = self._stage
         return {
-            "at": stage.parent if stage is not None else self.steering.newest,
+            "at": self._at,
+            "inside": self._stage.state if self._stage is not None else None,
             "steps": self._steps,
             "epochs": self._epochs,
             "seconds": self._elapsed(),
@@ -146,7 +159,7 @@ class Course:
         """
         if self._entered:
             raise Refused("the course has begun: load its state before.")
-        self._at = state["at"]
+        self._at, self._inside = state["at"], state["inside"]
         self._steps, self._epochs, self._seconds = state["steps"], state["epochs"], state["seconds"]
 
     # -- inside -------------------------------------------------------------------------------------------
@@ -160,7 +173,10 @@ class Course:
         over = self.every.over(self._steps, self._epochs, self._elapsed())
         if self.every.seconds is not None:
             over = self.steering.agreed(over)  # clocks differ between processes
-        if self._stage is None or not over:
+        if self._stage is None:
+            self._go_on()
+            return False
+        if not over:
             return False
         state = self._stage.state
         report = StageReport(iterations=self._steps, seconds=self._elapsed())
@@ -168,22 +184,34 @@ class Course:
             report = report.model_copy(update={"losses": self.criterion.means(), "evidence": self.criterion.evidence()})
         self._keep(state)
         self._tell(state, report)
-        self._at = state
-        self._steps = self._epochs = 0
-        self._seconds, self._began = 0.0, time.monotonic()
+        self._stage, self._at = None, state
+        self._afresh()
         self._next()
         return True
 
     def _next(self) -> None:
-        at = self._at
-        self._stage = self.steering.ask(None if self.steering.can_restart else at)
+        stage = self.steering.ask(None if self.steering.can_restart else self._at)
         if self.criterion is not None:
             self.criterion.reset()
-        if self._stage is not None and self._stage.parent != at and self.snapshots is not None:
-            assert self._stage.parent is not None
-            self.snapshots.load(self._stage.parent)
-            self._at = self._stage.parent
+        if stage is not None:
+            # A checkpoint of the loop's own may lie inside another stage than the one that is due.
+            elsewhere = stage.parent != self._at or self._inside not in (None, stage.state)
+            if elsewhere and self.snapshots is not None:
+                assert stage.parent is not None
+                self.snapshots.load(stage.parent)
+                self._afresh()
+            self._at = stage.parent
+        self._stage, self._over, self._inside = stage, stage is None, None
         self._began = time.monotonic()
+
+    def _go_on(self) -> None:
+        """Asks again, where that was refused for a while."""
+        if self._stage is None and not self._over:
+            self._next()
+
+    def _afresh(self) -> None:
+        self._steps = self._epochs = 0
+        self._seconds, self._began = 0.0, time.monotonic()
 
     def _keep(self, state: int) -> None:
         """On disk before it is told: a state that was told can be gone back to."""

@@ -13,6 +13,7 @@ from lossagent.build.scores import AGAINST_INPUT, AGAINST_START, metric_of
 from lossagent.data.images import list_images, read
 from lossagent.errors import Refused
 from lossagent.experiment.metrics import PEOPLE
+from lossagent.experiment.reviewers import DescriberSettings
 from lossagent.feedback import Feedback, MetricFacts
 from lossagent.loops.settings import LoopSettings
 from lossagent.objectives import Objective, Pixels, Scored, Scores, Several, Situation
@@ -65,7 +66,17 @@ class Kept:
         return self.inside.facts
 
     def __call__(self, restored: Mapping[str, Pixels], situation: Situation | None = None) -> Feedback:
-        """What the objective says; what was told is on disk first."""
+        """What the objective says; what was told is on disk first.
+
+        Raises:
+            Refused: an image that has none beside it.
+        """
+        for kind, found in self.beside.items():
+            if lacking := [name for name in restored if name not in found.files]:
+                raise Refused(
+                    f"images must have the names of their {kind} images; {', '.join(lacking[:5])} "
+                    f"{'is' if len(lacking) == 1 else 'are'} not among {', '.join(list(found.files)[:5])}."
+                )
         if situation is not None and situation.state.feedback is None:
             write_images(restored, self.folder / "images" / situation.state.name)
             for kind, found in self.beside.items():
@@ -78,6 +89,11 @@ def picture(folder: Path, state: int, name: str) -> Pixels | None:
     """A restored image of an earlier state; ``None`` where it was not kept."""
     file = folder / "images" / f"state-{state:04d}" / f"{name}.png"
     return read_image(file) if file.exists() else None
+
+
+def scoring_device() -> torch.device:
+    """Where metrics and reviewers compute."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def experts_of(settings: LoopSettings, folder: Path) -> Kept:
@@ -112,7 +128,10 @@ def experts_of(settings: LoopSettings, folder: Path) -> Kept:
             if found is None:
                 raise Refused(f"metric {name!r} compares with another image: name their folder ({key}).")
             scored[name] = Scored(metric, found.get)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    blind = inputs is None and references is None
+    if blind and (name := next((n for n, r in settings.reviewers.items() if isinstance(r, DescriberSettings)), None)):
+        raise Refused(f"reviewers.{name} describes images beside their inputs or references: name a folder of one.")
+    device = scoring_device()
     experts: dict[str, Objective] = {"metrics": Scores(scored, device=device)}
     experts |= reviewers_of(
         settings.reviewers,

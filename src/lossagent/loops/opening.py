@@ -7,34 +7,32 @@ from pathlib import Path
 from typing import Any, Literal
 from weakref import WeakValueDictionary
 
-import torch
-import yaml
-
-from lossagent import environment
+from lossagent import environment, iqa
 from lossagent.agents import Agent
 from lossagent.agents.table import create as create_agent
 from lossagent.chat import ChatModel
 from lossagent.chat.table import create as create_chat
 from lossagent.errors import Refused
 from lossagent.experiment.reading import read_yaml
+from lossagent.feedback import MetricFacts
 from lossagent.goal import Goal
-from lossagent.loops.experts import experts_of
+from lossagent.loops.experts import experts_of, scoring_device
 from lossagent.loops.settings import OWN, LoopSettings, parse
 from lossagent.mailbox import Mailbox
 from lossagent.records import State
-from lossagent.runs import RunFolder, is_run, write_atomically
+from lossagent.runs import LOOP, RunFolder, is_run
 from lossagent.steering import Steering, Surroundings
 from lossagent.trajectory import Trajectory
 from lossagent.weights import Bounds
 
-FILE = "loop.yaml"
-"""Settings of a run whose training is somebody else's, in its folder."""
 _open: WeakValueDictionary[Path, RunFolder] = WeakValueDictionary()
+USUAL: Mapping[str, Any] = {"stages": 10, "seed": 0, "score": "here", "references": None, "can_restart": False}
+"""What :func:`steer` takes where nothing is said."""
 
 
 def steer(
     folder: Path | str,
-    losses: Mapping[str, float | int] | None = None,
+    losses: Mapping[str, float | int | Mapping[str, Any]] | None = None,
     *,
     metric: str | Sequence[str] | None = None,
     goal: Goal | Mapping[str, Any] | None = None,
@@ -57,7 +55,8 @@ def steer(
 
     Args:
         folder: the run folder; ``lossagent report`` and ``lossagent dashboard`` open it.
-        losses: loss name -> weight of the first stage. Left out, the settings in the folder stand.
+        losses: loss name -> weight of the first stage, or settings of :class:`lossagent.loops.LoopLoss`. Left out, the
+            settings in the folder stand, and what is named all the same must be as it is there.
         metric: what is wanted, in short: names of metrics, each in its own direction.
         goal: what is wanted, at length; exactly one of the two is given.
         stages: how many stages are trained at most.
@@ -74,33 +73,37 @@ def steer(
         on_event: called after each recorded event.
 
     Raises:
-        Refused: settings that cannot work, or other ones than those the folder was begun with.
+        Refused: settings that cannot work, or other ones than those the folder was begun with; a folder that holds
+            anything else.
         RunBusy: another process writes the folder.
     """
-    asked: dict[str, Any] = {
+    named: dict[str, Any] = {
         "stages": stages,
         "seed": seed,
         "score": score,
-        "references": references,
+        "references": str(references) if references is not None else None,
         "can_restart": can_restart,
-        **(settings or {}),
     }
+    if losses is None:
+        named = {key: value for key, value in named.items() if value != USUAL[key]}
+    else:
+        named["losses"] = dict(losses)
+    named |= _wanted(metric, goal)
     if bounds is not None:
-        asked["bounds"] = bounds
+        named["bounds"] = bounds
     if isinstance(chat, Mapping):
-        asked["chat"] = dict(chat)
+        named["chat"] = dict(chat)
     if agent is not None:
-        asked["agent"] = OWN if isinstance(agent, Agent) else agent
+        named["agent"] = OWN if isinstance(agent, Agent) else agent
     path = Path(folder)
-    chosen = _chosen(path, losses, metric, goal, asked)
+    chosen = _chosen(path, {**named, **(settings or {})}, whole=losses is not None)
     if earlier := _open.get(path.absolute()):
         earlier.close()
     decides = agent if isinstance(agent, Agent) else _agent(chosen, None if isinstance(chat, Mapping) else chat)
     objective = experts_of(chosen, path) if chosen.score == "here" else None
-    log = RunFolder.at(path)
+    facts = dict(objective.facts) if objective is not None else chosen.facts
+    log = RunFolder.open(path) if is_run(path) else RunFolder.create(path, chosen.dump(), _record(facts), LOOP)
     try:
-        if not (path / FILE).exists():
-            write_atomically(path / FILE, yaml.safe_dump(chosen.dump(), sort_keys=False))
         steering = Steering(
             agent=decides,
             goal=chosen.goal,
@@ -108,7 +111,7 @@ def steer(
             stages=chosen.stages,
             log=log,
             objective=objective,
-            metrics=chosen.facts,
+            metrics=facts,
             bounds=chosen.bounds,
             seed=chosen.seed,
             can_restart=chosen.can_restart,
@@ -121,9 +124,10 @@ def steer(
             keep=keep,
             release=release,
             name=chosen.name,
-            environment=environment.reproducibility(torch.device("cpu")),
+            environment=environment.reproducibility(scoring_device()),
             mailbox=Mailbox(path),
             on_event=on_event,
+            by_calls=chosen.by_calls,
         )
     except BaseException:
         log.close()
@@ -133,8 +137,13 @@ def steer(
 
 
 def read_settings(folder: Path) -> LoopSettings | None:
-    """The settings that a folder was begun with; ``None`` where no such run is there."""
-    return parse(read_yaml(folder / FILE, "run")) if is_run(folder) and (folder / FILE).exists() else None
+    """The settings that a folder was begun with; ``None`` where no run of somebody else's loop is there."""
+    return parse(read_yaml(folder / LOOP, "run")) if (folder / LOOP).exists() else None
+
+
+def _record(facts: Mapping[str, MetricFacts]) -> dict[str, Any]:
+    foreign = any(one.implementation == "pyiqa" for one in facts.values())
+    return environment.record(scoring_device(), facts, (iqa.licence_notice(),) if foreign else ())
 
 
 def _agent(chosen: LoopSettings, chat: ChatModel | None) -> Agent:
@@ -145,35 +154,39 @@ def _agent(chosen: LoopSettings, chat: ChatModel | None) -> Agent:
     return create_agent(chosen.agent, chat)
 
 
-def _chosen(
-    path: Path,
-    losses: Mapping[str, float | int] | None,
-    metric: str | Sequence[str] | None,
-    goal: Goal | Mapping[str, Any] | None,
-    settings: Mapping[str, Any],
-) -> LoopSettings:
-    """The settings asked for, which must be those of the folder; or those of the folder where none are named."""
-    known = read_settings(path)
-    if losses is None:
-        if known is None:
-            raise Refused(f"{path} holds no run yet: name its losses, e.g. losses={{'l1': 1.0, 'gan': 0.01}}.")
-        return known
-    if (metric is None) == (goal is None):
+def _wanted(metric: str | Sequence[str] | None, goal: Goal | Mapping[str, Any] | None) -> dict[str, Any]:
+    """The goal that is named, if one is."""
+    if metric is not None and goal is not None:
         raise Refused("say what is wanted by exactly one of metric and goal.")
-    names = [metric] if isinstance(metric, str) else list(metric or ())
-    wanted = {"targets": [{"metric": name} for name in names]} if goal is None else _plain(goal)
-    asked = parse({"name": path.absolute().name, "losses": dict(losses), "goal": wanted, **settings})
-    if known is not None and (changed := _changed(known, asked)):
+    if metric is not None:
+        names = [metric] if isinstance(metric, str) else list(metric)
+        return {"goal": {"targets": [{"metric": name} for name in names]}}
+    if goal is not None:
+        return {"goal": goal.model_dump(mode="json") if isinstance(goal, Goal) else dict(goal)}
+    return {}
+
+
+def _chosen(path: Path, named: Mapping[str, Any], whole: bool) -> LoopSettings:
+    """The settings of the folder, which what is named must agree with; of a new one, what is named.
+
+    Args:
+        path: the folder.
+        named: settings as the caller has them.
+        whole: whether what is not named means the usual rather than what is there.
+    """
+    known = read_settings(path)
+    if (known is None or whole) and "goal" not in named and "losses" in named:
+        raise Refused("say what is wanted by exactly one of metric and goal.")
+    if known is None:
+        if is_run(path):
+            raise Refused(f"{path} holds a run that steer() did not begin. Take a new folder.")
+        if "losses" not in named:
+            raise Refused(f"{path} holds no run yet: name its losses, e.g. losses={{'l1': 1.0, 'gan': 0.01}}.")
+        return parse({"name": path.absolute().name, **named})
+    asked = parse({"name": known.name, **named} if whole else {**known.dump(), **named})
+    before, now = known.dump(), asked.dump()
+    if changed := [key for key in now if before[key] != now[key]]:
         raise Refused(
             f"{path} was begun with other settings: {', '.join(changed)}. Take a new folder, or bring them back."
         )
-    return asked
-
-
-def _plain(goal: Goal | Mapping[str, Any]) -> dict[str, Any]:
-    return goal.model_dump(mode="json") if isinstance(goal, Goal) else dict(goal)
-
-
-def _changed(known: LoopSettings, asked: LoopSettings) -> list[str]:
-    before, now = known.dump(), asked.dump()
-    return [key for key in now if before[key] != now[key]]
+    return known

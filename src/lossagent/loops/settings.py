@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from lossagent.agents.table import AgentSettings
 from lossagent.chat.table import ChatSettings
 from lossagent.errors import Refused, UnknownName
 from lossagent.experiment.base import LOSS_NAME, NAME, Settings
 from lossagent.experiment.complaints import complaints
+from lossagent.experiment.images import ONE, PARTS
 from lossagent.experiment.metrics import MetricsSettings, completed_goal, facts_in, located_metrics
 from lossagent.experiment.people import PeopleSettings
 from lossagent.experiment.reviewers import ReviewerSettings
@@ -20,8 +21,19 @@ from lossagent.feedback import MetricFacts
 from lossagent.goal import Goal
 from lossagent.weights import Bounds, Weights
 
+ELSEWHERE = "elsewhere"
 OWN = "own"
 """Stands for an agent that is an object of the loop's."""
+
+
+def _own_or_settings(value: Any) -> str:  # noqa: ANN401  (raw data)
+    return ONE if value == OWN else PARTS
+
+
+AnyAgent = Annotated[
+    Annotated[Literal["own"], Tag(ONE)] | Annotated[AgentSettings, Tag(PARTS)], Discriminator(_own_or_settings)
+]
+"""Settings of an agent, or ``own``. Its tags are those that complaints leave out."""
 
 
 class LoopLoss(Settings):
@@ -59,6 +71,8 @@ class LoopSettings(Settings):
         bounds: what answers are projected into.
         tolerance: metric -> change that counts as noise, in score units, where the noise is not estimable.
         can_restart: whether the loop can start a stage from an earlier state.
+        by_calls: whether the loop comes for one call a stage (``lossagent steer``) and holds the run no longer: that it
+            comes back is then no interruption.
     """
 
     name: str = Field(default="run", pattern=NAME)
@@ -75,11 +89,12 @@ class LoopSettings(Settings):
     inputs: Path | None = None
     reviewers: dict[Annotated[str, Field(pattern=NAME)], ReviewerSettings] = Field(default={})
     people: PeopleSettings | None = None
-    agent: AgentSettings | Literal["own"]
+    agent: AnyAgent
     chat: ChatSettings | None = None
     bounds: Bounds = Bounds()
     tolerance: dict[str, float] = Field(default={})
     can_restart: bool = False
+    by_calls: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -91,7 +106,10 @@ class LoopSettings(Settings):
         if isinstance(found.get("losses"), Mapping):
             found["losses"] = {n: {"weight": w} if _is_number(w) else w for n, w in found["losses"].items()}
         if isinstance(found.get("goal"), Mapping):
-            found["goal"] = completed_goal(found["goal"], facts_in(found.get("metrics")))
+            known = facts_in(found.get("metrics"))
+            found["goal"] = completed_goal(
+                found["goal"], _told_elsewhere(known) if found.get("score") == ELSEWHERE else known
+            )
         restarts = found.get("can_restart") is True
         agent = found.get("agent")
         if agent is None:
@@ -108,7 +126,7 @@ class LoopSettings(Settings):
         for name in self.tolerance:
             if name not in scored:
                 raise UnknownName("metric of tolerance (a target, constraint or guard)", name, scored)
-        if self.score == "elsewhere" and (self.guards or self.reviewers or self.people):
+        if self.score == ELSEWHERE and (self.guards or self.reviewers or self.people):
             raise ValueError("guards, reviewers and people look at images; found score: elsewhere, which has none")
         return self
 
@@ -162,6 +180,21 @@ class LoopSettings(Settings):
         return data
 
 
+def _told_elsewhere(known: Callable[[str], MetricFacts]) -> Callable[[str], MetricFacts]:
+    """The facts, and what to do where there are none, for metrics of which only scores are told."""
+
+    def facts_of(name: str) -> MetricFacts:
+        try:
+            return known(name)
+        except UnknownName:
+            raise Refused(
+                f"metric {name!r} is none of lossagent's: say which way is better and which change counts, "
+                f"e.g. goal: {{targets: [{{metric: {name}, direction: lower, unit: 0.1}}]}}."
+            ) from None
+
+    return facts_of
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -177,5 +210,7 @@ def parse(data: Mapping[str, Any]) -> LoopSettings:
         if not isinstance(settings.agent, str):
             settings.agent.fits(settings.initial)
     except ValidationError as error:
-        raise Refused("the run cannot be steered:\n" + "\n".join(f"  {p}" for p in complaints(error))) from None
+        raise Refused(
+            "the run cannot be steered:\n" + "\n".join(f"  {p}" for p in complaints(error, LoopSettings))
+        ) from None
     return settings

@@ -8,6 +8,7 @@ from lossagent.objectives.given import GivenImages
 from lossagent.records import Stage, StageReport, State
 from lossagent.steering import Steering
 from lossagent.training.ranks import Ranks
+from lossagent.trajectory import Trajectory
 from lossagent.weights import Weights
 
 
@@ -49,6 +50,10 @@ class Shared:
         """See :attr:`lossagent.Steering.newest`."""
         return self._newest
 
+    def trajectory(self) -> Trajectory:
+        """Every state so far, on every process."""
+        return self.ranks.from_main(lambda: self._steering.trajectory)
+
     def ask(self, at: int | None = None) -> Stage | None:
         """See :meth:`lossagent.Steering.ask`."""
         stage = self.ranks.from_main(lambda: self._steering.ask(at))
@@ -74,6 +79,10 @@ class Shared:
     def agreed(self, flag: bool) -> bool:
         """Process 0's answer, on every process."""
         return self.ranks.broadcast(flag)
+
+    def __deepcopy__(self, memo: Mapping[int, object]) -> Shared:
+        """Itself, as with :class:`lossagent.Steering`."""
+        return self
 
     def close(self) -> None:
         """Lets go of the run folder."""

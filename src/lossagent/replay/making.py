@@ -57,14 +57,16 @@ def remake(recording: Recording, agent: Agent | None = None) -> tuple[Remade, ..
         Refused: the settings of the agent were not recorded.
     """
     if agent is None:
-        if recording.experiment is None:
+        settings = recording.settings
+        if settings is None or isinstance(settings.agent, str):
             name = recording.moments[-1].told.agent
             raise Refused(
                 f"{recording.path} was written by a loop of your own, whose agent ({name!r}) is an object of yours: "
                 "its settings are not in the folder. Name one: --agent KIND or SETTINGS."
             )
-        chat = OnlyRecorded(recording.exchanges) if recording.experiment.chat is not None else None
-        agent = create(recording.experiment.agent, chat)
+        # A loop may bring its language model as an object: what it answered is recorded all the same.
+        asks = settings.chat is not None or any(e.messages for e in recording.exchanges)
+        agent = create(settings.agent, OnlyRecorded(recording.exchanges) if asks else None)
     return tuple(_remade(moment, agent) for moment in recording.moments)
 
 

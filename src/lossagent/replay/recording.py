@@ -13,9 +13,10 @@ from lossagent.events import AnyEvent, Decided, Told
 from lossagent.experiment import Experiment, load
 from lossagent.experiment.metrics import PEOPLE
 from lossagent.feedback import Feedback, MetricFacts
+from lossagent.loops import LoopSettings, read_settings
 from lossagent.losses import LOSSES
 from lossagent.records import Decision, Exchange
-from lossagent.runs import read_events, read_exchanges
+from lossagent.runs import EXPERIMENT, read_events, read_exchanges
 from lossagent.session.fixed import kept
 from lossagent.steering.deciding import last_told
 from lossagent.trajectory import Trajectory
@@ -46,13 +47,14 @@ class Recording:
 
     Attributes:
         path: the folder.
-        experiment: its settings; ``None`` for a loop of somebody's own.
+        settings: what it was asked for: an experiment, or the settings of somebody's own loop; ``None`` where a loop
+            kept none.
         moments: every decision in order.
         missing: facts that the agent had and the folder has not, one sentence each.
     """
 
     path: Path
-    experiment: Experiment | None
+    settings: Experiment | LoopSettings | None
     moments: tuple[Moment, ...]
     missing: tuple[str, ...] = ()
 
@@ -70,15 +72,15 @@ def read_recording(run: Path) -> Recording:
         Damaged: a file is not what was written.
     """
     events = read_events(run)
-    experiment = _experiment(run)
+    settings = read_settings(run) or _experiment(run)
     missing: list[str] = []
     told = None
     if last_told(events) is None:  # a run of an earlier version: its files say most of it
-        told = _told_by_files(run, experiment, missing)
+        told = _told_by_files(run, settings if isinstance(settings, Experiment) else None, missing)
     moments = tuple(_moments(run, events, told))
     if not moments:
         raise Refused(f"the run {run} holds no decision yet: there is nothing to replay.")
-    return Recording(run, experiment, moments, tuple(missing))
+    return Recording(run, settings, moments, tuple(missing))
 
 
 def _moments(run: Path, events: Iterable[AnyEvent], told: Told | None) -> Iterator[Moment]:
@@ -94,7 +96,7 @@ def _moments(run: Path, events: Iterable[AnyEvent], told: Told | None) -> Iterat
 
 def _experiment(run: Path) -> Experiment | None:
     """The settings of the run; ``None`` where a loop of one's own left an empty file."""
-    file = run / "experiment.yaml"
+    file = run / EXPERIMENT
     if not file.exists() or file.read_text(encoding="utf-8").strip() in ("", "{}"):
         return None
     return load(file)

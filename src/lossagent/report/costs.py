@@ -18,8 +18,8 @@ class Cost:
     """The cost of a run; seconds are wall-clock.
 
     Attributes:
-        iterations, rejected: trained in all, and in stages that were undone.
-        training, waiting: seconds in training, and the part of it spent waiting for data.
+        iterations, rejected: trained in all, and in stages that were undone; ``None`` if a loop did not tell them.
+        training, waiting: seconds in training, and the part of it spent waiting for data; ``None`` likewise.
         scoring, model: seconds.
         checkpoints, restoring: seconds of saving, and of restoring the feedback images; ``None`` if not recorded.
         questions, unusable: exchanges with a model or person, and those whose answer was unusable.
@@ -27,10 +27,10 @@ class Cost:
     """
 
     style: RunStyle
-    iterations: int
-    rejected: int
-    training: float
-    waiting: float
+    iterations: int | None
+    rejected: int | None
+    training: float | None
+    waiting: float | None
     scoring: float
     model: float
     checkpoints: float | None
@@ -43,12 +43,15 @@ class Cost:
     @property
     def total(self) -> float:
         """Seconds of all parts."""
-        return self.training + self.scoring + self.model + (self.checkpoints or 0.0) + (self.restoring or 0.0)
+        parts = (self.training, self.scoring, self.model, self.checkpoints, self.restoring)
+        return math.fsum(part for part in parts if part is not None)
 
     @property
     def outside(self) -> float | None:
         """Share of the total spent outside training steps, in [0, 1]."""
-        return 1.0 - (self.training - self.waiting) / self.total if self.total > 0 else None
+        if self.training is None or self.total <= 0:
+            return None
+        return 1.0 - (self.training - (self.waiting or 0.0)) / self.total
 
 
 def costs_of(runs: Sequence[RunData], styles: Sequence[RunStyle]) -> tuple[Cost, ...]:
@@ -69,12 +72,15 @@ def _cost(run: RunData, style: RunStyle) -> Cost:
         completion = sum(e.tokens for e in answered)
     saving = _parts(reports, "checkpoint")
     restoring = _parts(reports, "restore")
+    seconds = math.fsum(r.seconds for r in reports)
+    timed = not run.own_loop or seconds > 0
+    undone = sum(axis.end[s.id] - axis.begin[s.id] for s in states if axis.rejected(s.id))
     return Cost(
         style=style,
-        iterations=axis.total,
-        rejected=sum(axis.end[s.id] - axis.begin[s.id] for s in states if axis.rejected(s.id)),
-        training=math.fsum(r.seconds for r in reports),
-        waiting=math.fsum(r.waited for r in reports),
+        iterations=axis.total if axis.counted else None,
+        rejected=undone if axis.counted else None,
+        training=seconds if timed else None,
+        waiting=math.fsum(r.waited for r in reports) if not run.own_loop else None,
         scoring=math.fsum(s.score_seconds for s in states),
         model=math.fsum(e.seconds for e in (answered or exchanges)),
         checkpoints=math.fsum(saving) if saving else None,

@@ -117,6 +117,7 @@ def _context(
         "figures": groups,
         "sheets": tuple(crop_sheet(shown) for shown in best),
         "sliders": sliders(best),
+        "counted": lines[0].axis.counted,
         "findings": found,
         "verdict": verdict(found),
         "summary": summary(found),

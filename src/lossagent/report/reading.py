@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,10 +20,12 @@ from lossagent.feedback import MetricFacts
 from lossagent.judgements import PREFERENCE, RATING
 from lossagent.objectives.people import PREFERENCE_FACTS, RATING_FACTS
 from lossagent.records import Exchange, State
-from lossagent.runs import read_lines
+from lossagent.runs import LOOP, read_lines, settings_file
+from lossagent.steering.deciding import last_told
 from lossagent.trajectory import Trajectory
 
 PEOPLE = {PREFERENCE: PREFERENCE_FACTS, RATING: RATING_FACTS}
+EVALUATION = "evaluation.json"
 PIXEL_LOSSES = ("l1", "charbonnier", "mse")
 Line = TypeVar("Line", bound=BaseModel)
 
@@ -100,7 +102,7 @@ class RunData:
     Attributes:
         path: the run folder.
         name: the experiment's name, else the folder's.
-        experiment: ``experiment.yaml``; empty where it is missing.
+        experiment: the settings, whoever trained; empty where they are missing.
         environment: ``environment.json``; empty where it is missing.
         events: the readable events.
         trajectory: their fold.
@@ -108,6 +110,7 @@ class RunData:
         exchanges: state -> its exchanges in order.
         evaluation: ``None`` where the run was not evaluated (yet).
         missing: what could not be read, one sentence each.
+        own_loop: whether somebody else's loop trained and restored.
     """
 
     path: Path
@@ -120,6 +123,7 @@ class RunData:
     exchanges: Mapping[int, tuple[Exchange, ...]] = field(default_factory=dict[int, tuple[Exchange, ...]])
     evaluation: Evaluation | None = None
     missing: tuple[str, ...] = ()
+    own_loop: bool = False
 
     @property
     def last(self) -> State:
@@ -145,7 +149,8 @@ class RunData:
         evaluated = {name: facts for one in sets for name, facts in one.metrics.items()}
         scored = {m for s in self.trajectory.scored if s.feedback is not None for m in s.feedback.scores}
         people = {m: facts for m, facts in PEOPLE.items() if m in scored}
-        return {**_recorded(self.environment), **people, **evaluated}
+        told = last_told(self.events)
+        return {**(told.metrics if told is not None else {}), **_recorded(self.environment), **people, **evaluated}
 
     @property
     def anchor(self) -> str:
@@ -177,7 +182,7 @@ def read_run(path: Path) -> RunData:
     if not any(event.kind == "started" for event in events):
         raise Refused(f"the run {path} has not started: its events.jsonl holds no 'started' event yet.")
     trajectory = Trajectory.fold(events)
-    experiment = _experiment(path / "experiment.yaml", missing)
+    experiment, own_loop = _settings(path, events, missing)
     run = RunData(
         path=path,
         name=str(experiment.get("name") or path.name),
@@ -185,19 +190,33 @@ def read_run(path: Path) -> RunData:
         environment=_environment(path / "environment.json", missing),
         events=tuple(events),
         trajectory=trajectory,
-        losses=_lines(path / "losses.jsonl", LossLine, missing),
+        losses=tuple(_told(trajectory)) if own_loop else _lines(path / "losses.jsonl", LossLine, missing),
         exchanges={
             s: _lines(path / "exchanges" / f"state-{s:04d}.jsonl", Exchange, missing)
             for s in range(len(trajectory.states) + 1)
             if (path / "exchanges" / f"state-{s:04d}.jsonl").exists()
         },
-        evaluation=_evaluation(path / "evaluation.json", missing),
+        evaluation=_evaluation(path / EVALUATION, missing) if not own_loop or (path / EVALUATION).exists() else None,
         missing=(),
+        own_loop=own_loop,
     )
+    if own_loop and run.evaluation is None:
+        missing.append(
+            "a loop of its own restored the feedback images alone: no selection or test images were scored, so every "
+            "number is of images that the run was steered by."
+        )
     if trajectory.finished is None:
         told = len(trajectory.scored) - 1 if trajectory.scored else 0
         missing.insert(0, f"The run is not finished: {told} of {trajectory.stages} stages are scored.")
     return dataclasses.replace(run, missing=tuple(missing))
+
+
+def _told(trajectory: Trajectory) -> Iterator[LossLine]:
+    """What a loop told of its losses: one mean a stage, from the stage's beginning to its end."""
+    for state in trajectory.states:
+        if state.report is not None and state.report.losses:
+            for iteration in (0, state.report.iterations or 1):
+                yield LossLine(state=state.id, iteration=iteration, raw=dict(state.report.losses))
 
 
 def _recorded(environment: Mapping[str, Any]) -> dict[str, MetricFacts]:
@@ -219,13 +238,18 @@ def _events(path: Path, missing: list[str]) -> list[AnyEvent]:
         raise Damaged(f"{path / 'events.jsonl'} holds a line that is no event: {error}") from error
 
 
-def _experiment(path: Path, missing: list[str]) -> dict[str, Any]:
+def _settings(path: Path, events: Sequence[AnyEvent], missing: list[str]) -> tuple[dict[str, Any], bool]:
+    """The settings, and whether they are those of somebody else's loop."""
+    file = settings_file(path)
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        loaded = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
-        missing.append(f"experiment.yaml cannot be read ({type(error).__name__}): settings are not shown.")
-        return {}
-    return {str(k): v for k, v in loaded.items()} if isinstance(loaded, dict) else {}
+        missing.append(f"{file.name} cannot be read ({type(error).__name__}): settings are not shown.")
+        return {}, file.name == LOOP
+    if loaded == {} and (told := last_told(events)) is not None:  # a Steering by itself: it recorded what agents need
+        return told.model_dump(mode="json", include={"agent", "goal", "bounds", "seed", "tolerance", "guards"}), True
+    settings = {str(k): v for k, v in loaded.items()} if isinstance(loaded, dict) else {}
+    return settings, file.name == LOOP
 
 
 def _environment(path: Path, missing: list[str]) -> dict[str, Any]:

@@ -267,7 +267,10 @@ def _where(run: RunData, row: EvaluatedRow) -> str:
         return ""
     state = run.trajectory.states[row.state]
     reached = sum(s.report.iterations for s in run.trajectory.path(state.id) if s.report is not None)
-    spent = timeline(run).end.get(state.id, reached)
+    axis = timeline(run)
+    if not axis.counted:
+        return f"S{state.id}, depth {state.depth}"
+    spent = axis.end.get(state.id, reached)
     cost = f"{reached:,} iterations"
     if spent != reached:
         cost += f" of {spent:,} spent"

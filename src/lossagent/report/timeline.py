@@ -12,16 +12,20 @@ from lossagent.report.reading import RunData
 class Timeline:
     """Stages in the order they were trained: rejected ones take their place, since they cost as much.
 
+    A loop that tells no iterations has stages of length 1.
+
     Attributes:
         begin, end: state -> iterations spent before and after its stage (warm-up counts as S_0's).
         kept: ids on the path to the selected state.
         open: ids on the path to the last state but after the selected one: neither kept nor undone.
+        counted: whether these are iterations rather than stages.
     """
 
     begin: dict[int, int]
     end: dict[int, int]
     kept: frozenset[int]
     open: frozenset[int]
+    counted: bool = True
 
     def rejected(self, state: int) -> bool:
         """Whether the state was left by a rollback: it is on no path to the selected or the last state."""
@@ -38,14 +42,18 @@ def timeline(run: RunData) -> Timeline:
     begin: dict[int, int] = {}
     end: dict[int, int] = {}
     spent = 0
+    counted = not run.own_loop or any(s.report is not None and s.report.iterations for s in trained(run))
     for state in trained(run):
         begin[state.id] = spent
-        spent += state.report.iterations if state.report is not None else 0
+        if counted:
+            spent += state.report.iterations if state.report is not None else 0
+        else:
+            spent += state.id > 0
         end[state.id] = spent
     tree = run.trajectory
     kept = frozenset(s.id for s in tree.path(run.selected.id))
     later = frozenset(s.id for s in tree.path(run.last.id)) - kept
-    return Timeline(begin, end, kept, later)
+    return Timeline(begin, end, kept, later, counted)
 
 
 def trained(run: RunData) -> tuple[State, ...]:

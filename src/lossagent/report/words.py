@@ -9,8 +9,8 @@ from typing import Any
 from lossagent.report.degradations import degradation_words
 from lossagent.report.naming import agent_words, goal_targets
 from lossagent.report.numbers import compact
-from lossagent.report.reading import RunData, section
-from lossagent.report.sets import OTHER_PURPOSE, PURPOSES
+from lossagent.report.reading import EvaluatedSet, RunData, section
+from lossagent.report.sets import OTHER_PURPOSE, PURPOSES, sets_of
 from lossagent.report.timeline import timeline
 
 
@@ -117,15 +117,17 @@ def bounds_words(run: RunData) -> str:
 def budget_words(run: RunData) -> str:
     """Stages and iterations asked for, and those that were trained."""
     training = section(run.experiment, "training")
-    per_stage = training.get("iterations")
+    per_stage = training.get("iterations") or run.experiment.get("iterations")
     stages = run.trajectory.stages
     text = f"{stages} {'stage' if stages == 1 else 'stages'}"
-    if isinstance(per_stage, int):
+    if isinstance(per_stage, int) and (per_stage > 1 or not run.own_loop):
         text += f" of {per_stage:,} iterations ({stages * per_stage:,} in all)"
     warm = run.trajectory.start.report
     if warm is not None and warm.iterations:
         text += f", after {warm.iterations:,} iterations of warm-up that count"
-    return f"{text}; {timeline(run).total:,} were trained. Rejected stages count as much as kept ones."
+    spent = timeline(run)
+    trained = f"{spent.total:,} were trained" if spent.counted else f"{spent.total} of them were trained"
+    return f"{text}; {trained}. Rejected stages count as much as kept ones."
 
 
 def start_words(run: RunData) -> str:
@@ -137,7 +139,9 @@ def start_words(run: RunData) -> str:
         parts.append(f"network {restorer['network']}")
     if restorer.get("start"):
         parts.append(f"from checkpoint {restorer['start']}")
-    if run.experiment.get("scale") is not None:
+    if run.own_loop:
+        parts.append("training and restoring are the loop's own")
+    if run.experiment.get("scale") not in (None, 1):
         parts.append(f"×{run.experiment['scale']}")
     for key, name in (("learning_rate", "learning rate"), ("ema", "EMA"), ("batch", "batch")):
         value = training.get(key)
@@ -157,6 +161,8 @@ def images_words(run: RunData) -> str:
         for name, images in sets.items()
         if isinstance(images, list)
     ]
+    if not parts and (shown := len(sets_of(run).get("feedback", EvaluatedSet()).images)):
+        parts = [f"{shown} feedback ({PURPOSES['feedback']})"]
     return f"{', '.join(parts)}." if parts else ""
 
 

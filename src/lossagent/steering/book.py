@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lossagent.errors import Refused
 from lossagent.events import Answered, AnyEvent
 from lossagent.records import Exchange, Recall
 from lossagent.runs import Log
 from lossagent.trajectory import Trajectory
-from lossagent.weights import Weights
 
 
 class Book:
@@ -51,17 +49,3 @@ class Book:
             return exchange
 
         return recall
-
-
-def refuse_other(log: Log, initial: Weights, stages: int) -> None:
-    """Refuses a log that another run began.
-
-    Raises:
-        Refused: other initial weights, or another number of stages.
-    """
-    known = Trajectory.fold(log.events)
-    if known.initial != initial or known.stages != stages:
-        raise Refused(
-            f"the log belongs to a run that began with {known.initial} and {known.stages} stages; "
-            f"asked for {initial} and {stages}. Take a new folder."
-        )

@@ -39,10 +39,11 @@ from lossagent.objectives.base import Objective, Pixels
 from lossagent.objectives.given import GivenImages, pixels_of, pixels_sha256
 from lossagent.records import Recall, Stage, StageReport, State
 from lossagent.runs import Log, MemoryLog, RunFolder
-from lossagent.steering.book import Book, refuse_other
+from lossagent.steering.book import Book
+from lossagent.steering.checks import refuse_other, refuse_unfit, refuse_unscored
 from lossagent.steering.deciding import last_told, next_decision, view_of
 from lossagent.steering.people import People
-from lossagent.steering.telling import feedback_of, reported
+from lossagent.steering.telling import BEST, LAST, feedback_of, reported
 from lossagent.trajectory import Trajectory
 from lossagent.weights import Bounds, Weights
 
@@ -80,6 +81,7 @@ class Steering:
         environment: versions and hardware, recorded at the start and at each resume.
         mailbox: where letters of people come in: answers, comments, and steering by hand.
         on_event: called after each recorded event, for progress and trackers; its errors are the caller's.
+        by_calls: whether each process comes for one call: that another one comes back is then no interruption.
 
     Raises:
         Refused: the agent needs restarts or a utility that are not to be had; a target without facts;
@@ -107,37 +109,16 @@ class Steering:
         environment: Mapping[str, str | int | float | bool | None] | None = None,
         mailbox: Mailbox | None = None,
         on_event: Callable[[Trajectory], None] | None = None,
+        by_calls: bool = False,
     ) -> None:
-        if agent.needs_restart and not can_restart:
-            raise Refused(
-                f"agent {agent.name!r} restarts from earlier states, and this trainer says can_restart=False. "
-                "Keep a checkpoint of each state and say can_restart=True, or take an agent without rollback."
-            )
-        if agent.needs_utility:
-            goal.require_utility(f"agent {agent.name!r}")
         self.surroundings = surroundings or Surroundings()
-        known = self.surroundings.fixed
-        if any(c.relative_to == "fixed" for c in goal.constraints) and any(d not in known for d in range(stages + 1)):
-            raise Refused(
-                "a constraint is relative to the fixed run, which must be known at every depth from 0 to "
-                f"{stages}; found {sorted(known) or 'none'}. Run the fixed weights first and name the run (fixed_run), "
-                "or use relative_to start or absolute."
-            )
-        if stages < 1:
-            raise Refused(f"stages must be at least 1; found {stages}.")
+        refuse_unfit(agent, goal, stages, can_restart, self.surroundings.fixed)
         self.agent, self.goal, self.bounds, self.seed = agent, goal, bounds or Bounds(), seed
         self.objective = objective
         self.metrics = dict(objective.facts if objective is not None else metrics or {})
+        refuse_unscored(goal, self.metrics, objective is not None)
         self.can_restart = can_restart
         self._keep, self._release = keep, release
-        for target in goal.targets:
-            facts = self.metrics.get(target.metric)
-            if objective is not None and facts is None:
-                raise Refused(f"target {target.metric!r} is not scored; scored: {sorted(self.metrics)}.")
-            if facts is not None and facts.direction != target.direction:
-                raise Refused(
-                    f"target {target.metric!r} says {target.direction} is better; its facts say {facts.direction}."
-                )
         log = log if log is not None else MemoryLog()
         begun = bool(log.events)
         if begun:
@@ -148,9 +129,17 @@ class Steering:
         self.book = Book(log, on_event)
         self.people = People(self.book, mailbox, can_restart)
         if begun:
+            self._resume(dict(environment or {}), by_calls)
+
+    def _resume(self, environment: dict[str, str | int | float | bool | None], by_calls: bool) -> None:
+        """Records that the run goes on, which it does past a stop that was asked for."""
+        told = self.told if last_told(self.book.log.events) != self.told else None
+        if by_calls:  # nobody was away, unless a call before this one ended with the stop
+            if self.trajectory.stopped is None and told is None:
+                return
+        else:
             self.people.collect()  # before the event: a resume goes past a "stop" that nobody was there to read
-            told = self.told if last_told(log.events) != self.told else None
-            self.book.append(Resumed(environment=dict(environment or {}), told=told))
+        self.book.append(Resumed(environment=environment, told=told))
 
     @property
     def told(self) -> Told:
@@ -186,10 +175,20 @@ class Steering:
         """The state that the next stage goes on from; ``None`` before S_0 was told."""
         return self.trajectory.head.id if self.trajectory.start.feedback is not None else None
 
+    @property
+    def pending(self) -> Stage | None:
+        """What was given and is not told yet: S_0 before training, or a stage; ``None`` where :meth:`ask` decides."""
+        waiting = self.trajectory.start if self.newest is None else self._undone()
+        return self._stage(waiting) if waiting is not None else None
+
     def close(self) -> None:
         """Lets go of the run folder: another process may go on with it. Harmless a second time."""
         if isinstance(self.book.log, RunFolder):
             self.book.log.close()
+
+    def __deepcopy__(self, memo: Mapping[int, object]) -> Steering:
+        """Itself: a copy of a network that holds it, such as an average of weights, follows the same steering."""
+        return self
 
     def __enter__(self) -> Steering:
         return self
@@ -229,12 +228,11 @@ class Steering:
     # -- ask and tell, for anyone's loop -------------------------------------------------------------------
 
     def ask(self, at: int | None = None) -> Stage | None:
-        """The stage to train next, or ``None`` when all stages are told.
+        """The stage to train next, or ``None`` when all stages are told; then :meth:`best` is recorded as the choice.
 
         Args:
-            at: id of the state that the caller's network is in, from the caller's own checkpoint. Being behind
-                is a recorded rewind: the stages that were lost are given again, under the weights decided for
-                them. Without it the newest told state is meant.
+            at: id of the state that the caller's network is in, from its own checkpoint; the newest told one without
+                it. Being behind is a recorded rewind: lost stages are given again, under the weights decided for them.
 
         Raises:
             Refused: S_0 has not been told, or ``at`` was never told.
@@ -252,6 +250,8 @@ class Steering:
         if (undone := self._undone()) is not None:
             return self._stage(undone)
         if len(self.trajectory.states) > self.trajectory.stages:
+            if self.trajectory.finished is None:
+                self.finish(self.best().id, BEST if self.goal.has_utility else LAST)
             return None
         self.people.heed()
         return self._stage(self._decide())
@@ -335,8 +335,15 @@ class Steering:
     # -- the end ------------------------------------------------------------------------------------------
 
     def finish(self, selected: int, rule: str) -> None:
-        """Records which state was chosen, and how; once."""
-        if self.trajectory.finished is None:
+        """Records which state was chosen, and how; said again otherwise, the last word stands.
+
+        Raises:
+            Refused: a state that was not told.
+        """
+        if selected not in (known := [s.id for s in self.trajectory.scored]):
+            raise Refused(f"selected={selected} is no state that was told; told so far: {known}.")
+        before = self.trajectory.finished
+        if before is None or (before.selected, before.rule) != (selected, rule):
             self.book.append(Finished(selected=selected, rule=rule))
 
     def warn(self, text: str) -> None:

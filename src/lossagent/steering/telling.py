@@ -9,6 +9,10 @@ from lossagent.feedback import POOLED, Feedback
 from lossagent.records import StageReport
 from lossagent.weights import Weights
 
+BEST = "best by the goal on the feedback images, which it was steered by"
+LAST = "the last state: a wish alone has no number"
+"""How a loop chooses that scores no other images; it may :meth:`lossagent.Steering.finish` otherwise."""
+
 
 def feedback_of(scores: Mapping[str, Mapping[str, float | None] | float | int | None]) -> Feedback:
     """Scores of each image, or one score of all images for a metric."""

@@ -19,6 +19,7 @@ const STATUS = {
   waiting: "waiting for people",
   paused: "paused",
   finished: "finished",
+  between: "between calls",
   stopped: "stopped",
 };
 

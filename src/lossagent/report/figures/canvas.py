@@ -67,15 +67,21 @@ def panel(wide: bool = False) -> tuple[Drawing, Axes]:
     axes.tick_params(colors=MUTED, labelsize=9, length=3)
     axes.grid(axis="y", color="#e6e8eb", linewidth=0.8)
     axes.set_axisbelow(True)
-    axes.set_xlabel("training iterations spent", color=MUTED, fontsize=9)
     axes.xaxis.set_major_locator(MaxNLocator(7, integer=True))
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     return drawing, axes
 
 
+def label_axis(axes: Axes, course: Course) -> None:
+    """Says what is counted along the figure."""
+    what = "training iterations spent" if course.axis.counted else "stages trained"
+    axes.set_xlabel(what, color=MUTED, fontsize=9)
+
+
 def legend(axes: Axes, courses: Sequence[Course], columns: int = 3) -> None:
     """A legend above the axes, where no curve can run into it; runs first, in their order. The axis starts at 0."""
     if courses:
+        label_axis(axes, courses[0])
         axes.set_xlim(0, 1.02 * max(1, *(c.axis.total for c in courses)))
     handles, labels = axes.get_legend_handles_labels()
     if not handles:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lossagent.report.figures.canvas import Course, Figure, finish, legend, panel
+from lossagent.report.figures.canvas import Course, Figure, finish, label_axis, legend, panel
 from lossagent.report.palette import UNDONE, UNDONE_LABEL, loss_colours
 
 
@@ -60,6 +60,7 @@ def _areas(course: Course, place: int) -> Figure | None:
             )
     axes.set_ylim(0, 100)
     axes.set_xlim(edges[0], edges[-1])
+    label_axis(axes, course)
     axes.set_ylabel("share of the gradient, %", color="#59636e", fontsize=9)
     axes.grid(visible=False)
     legend(axes, (), columns=4)
