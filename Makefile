@@ -1,14 +1,15 @@
 # make demo   the main job on real photographs, with an embedded language model, on a CPU, offline once installed
 # make test   the unit tests
-# make check  lint, format, types, direction of imports
+# make check  lint, format, types, direction of imports, the documentation site
 # make slow   the heavier tests (kill and resume at random moments, embedded model)
+# make docs   the documentation site in site/, offline, warnings as errors
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO ?= runs/demo
 
-.PHONY: demo test check slow clean
+.PHONY: demo test check slow docs clean
 
 $(VENV)/.installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -33,6 +34,11 @@ check: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
+	$(BIN)/python scripts/build_site.py
+
+docs: $(VENV)/.installed
+	$(BIN)/python scripts/write_reference.py
+	$(BIN)/python scripts/build_site.py
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache .coverage
+	rm -rf site build/site $(VENV) .pytest_cache .ruff_cache .import_linter_cache .coverage

@@ -1,7 +1,8 @@
 """The denoiser under Hugging Face Accelerate: one process or several.
 
 python examples/accelerate_loop.py
-accelerate launch --cpu --num_processes 2 examples/accelerate_loop.py
+accelerate launch --num_processes 8 examples/accelerate_loop.py                # GPUs
+torchrun --standalone --nproc-per-node 2 examples/accelerate_loop.py --cpu     # accelerate launch --cpu starts one
 lossagent report runs/accelerate_loop
 
 Process 0 has the steering and scores; all of them train under its weights. Called again after it was stopped, it goes

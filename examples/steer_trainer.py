@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-SIDE, STEPS, RATE = 5, 40, 2.0
+SIDE, STEPS = 5, 40
 
 
 def photographs(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
@@ -37,19 +37,22 @@ def untrained() -> np.ndarray:
 
 
 def train(photos: Path, weights: dict[str, float], net: np.ndarray) -> tuple[np.ndarray, dict[str, float]]:
-    """Gradient descent on mse * |restored - clean|^2 + smooth * |difference of neighbours|^2."""
+    """Gradient descent on mse * |restored - clean|^2 + smooth * |difference of neighbours|^2, all pixels a step."""
+    squares, products, differences, power, count = 0.0, 0.0, 0.0, 0.0, 0
+    for _, clean, noisy in photographs(photos):
+        windows = around(noisy)
+        edges = (windows[:, 1:] - windows[:, :-1]).reshape(-1, SIDE * SIDE)
+        pixels, wanted = windows.reshape(-1, SIDE * SIDE), clean.reshape(-1)
+        squares, differences = squares + pixels.T @ pixels, differences + edges.T @ edges
+        products, power, count = products + pixels.T @ wanted, power + wanted @ wanted, count + wanted.size
+    curvature = 2 * (weights["mse"] * squares + weights["smooth"] * differences)
+    rate = 1 / np.linalg.eigvalsh(curvature).max()  # the largest step that cannot diverge, whatever the weights
     sums = {"mse": 0.0, "smooth": 0.0}
-    pictures = [(around(noisy), clean) for _, clean, noisy in photographs(photos)]
-    for step in range(STEPS):
-        windows, clean = pictures[step % len(pictures)]
-        errors, edges = windows @ net - clean, windows[:, 1:] - windows[:, :-1]
-        raw = {"mse": np.mean(errors**2), "smooth": np.mean((edges @ net) ** 2)}
-        slopes = {
-            "mse": 2 * np.mean(errors[..., None] * windows, axis=(0, 1, 2)),
-            "smooth": 2 * np.mean((edges @ net)[..., None] * edges, axis=(0, 1, 2)),
-        }
-        net = net - RATE / SIDE**2 * sum(weights[name] * slope for name, slope in slopes.items())
-        sums = {name: total + float(raw[name]) / STEPS for name, total in sums.items()}
+    for _ in range(STEPS):
+        raw = {"mse": net @ squares @ net - 2 * products @ net + power, "smooth": net @ differences @ net}
+        slopes = {"mse": 2 * (squares @ net - products), "smooth": 2 * differences @ net}
+        net = net - rate * sum(weights[name] * slope for name, slope in slopes.items())
+        sums = {name: total + float(raw[name]) / count / STEPS for name, total in sums.items()}
     return net, sums
 
 

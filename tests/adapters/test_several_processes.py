@@ -1,5 +1,6 @@
 """One steering for the processes of a framework."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,8 @@ import torch
 from lossagent.runs import read_trajectory
 
 HERE = Path(__file__).parent
-LAUNCH = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
+LAUNCH = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+CPUS = os.environ | {"ACCELERATE_USE_CPU": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
 @pytest.mark.slow
@@ -20,7 +22,7 @@ LAUNCH = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
 )
 def test_two_processes_train_under_the_same_weights_and_go_back_together(tmp_path, package, command):
     pytest.importorskip(package, reason=f"{package} is not installed")
-    subprocess.run([sys.executable, *command, str(tmp_path)], check=True, cwd=HERE, timeout=1500)
+    subprocess.run([sys.executable, *command, str(tmp_path)], check=True, cwd=HERE, env=CPUS, timeout=1500)
     trajectory = read_trajectory(tmp_path / "run")
     assert [s.report.iterations for s in trajectory.scored] == [0, 4, 4, 4, 4, 4, 4]
     assert any(s.parent != s.id - 1 for s in trajectory.states[1:])

@@ -1,4 +1,4 @@
-"""Processes under the Trainer of transformers; run by accelerate launch: transformers_launched.py FOLDER."""
+"""Processes under the Trainer of transformers; run by torchrun: transformers_launched.py FOLDER."""
 
 import os
 import sys

@@ -1,20 +1,20 @@
 """The examples run as they stand, at a size of seconds."""
 
+import re
 import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from accelerate.state import AcceleratorState, GradientState, PartialState
 
+from accelerated import fresh_accelerate
 from command_line import command
 from lossagent.runs import read_trajectory
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ("--stages", "2", "--steps", "2", "--crop", "32", "--batch", "2", "--warm-up", "2")
-NOT_RUN = {"denoising", "sharpness"}  # what examples import or name
-HERE = {path.stem for path in (ROOT / "examples").glob("*.py")} - NOT_RUN
+USED = {"denoising", "sharpness", "steer_trainer"}  # by the others
 
 pytestmark = pytest.mark.usefixtures("no_assets")
 
@@ -51,19 +51,6 @@ def assert_opens(folder):
     assert glance["problem"] is None
     assert seen["losses"] == list(trajectory.initial.names)
     assert [s["scored"] for s in seen["states"]] == [True, True, True]
-
-
-@pytest.fixture
-def alone():
-    """Accelerate has chosen no device yet; what it chooses inside is forgotten."""
-    states = (AcceleratorState, GradientState, PartialState)
-    before = [dict(state._shared_state) for state in states]
-    for state in states:
-        state._shared_state.clear()
-    yield
-    for state, values in zip(states, before, strict=True):
-        state._shared_state.clear()
-        state._shared_state.update(values)
 
 
 @pytest.mark.parametrize(
@@ -106,24 +93,38 @@ def test_lightning(tmp_path, monkeypatch):
     assert_opens(tmp_path / "run")
 
 
-def test_accelerate(tmp_path, monkeypatch, alone):
-    trajectory = ran("accelerate_loop", tmp_path / "run", monkeypatch, "--cpu")
+def test_accelerate(tmp_path, monkeypatch):
+    with fresh_accelerate():
+        trajectory = ran("accelerate_loop", tmp_path / "run", monkeypatch, "--cpu")
     assert_whole(trajectory, ["niqe"])
     assert_opens(tmp_path / "run")
-    again = ran("accelerate_loop", tmp_path / "run", monkeypatch, "--cpu")
-    assert [s.feedback for s in again.states] == [s.feedback for s in trajectory.states]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("processes", [2])
-def test_accelerate_with_several_processes(tmp_path, processes):
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", str(processes)]
-    example = [str(ROOT / "examples" / "accelerate_loop.py"), "--folder", str(tmp_path / "run"), *SMALL]
-    subprocess.run([*launch, *example], check=True, timeout=1200)
+def test_accelerate_with_two_processes(tmp_path):
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    example = [str(ROOT / "examples" / "accelerate_loop.py"), "--cpu", "--folder", str(tmp_path / "run"), *SMALL]
+    ended = subprocess.run([*launch, *example], check=True, timeout=1200, capture_output=True, text=True)
+    assert ended.stdout.count("is scored") == 2  # two stages, told once each
     assert_whole(read_trajectory(tmp_path / "run"), ["niqe"])
 
 
 def test_every_example_is_run():
-    text = Path(__file__).read_text(encoding="utf-8")
-    assert HERE
-    assert [name for name in HERE if f'"{name}"' not in text] == []
+    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py"))
+    shown = (ROOT / "docs" / "examples.md").read_text(encoding="utf-8")
+    names = {path.stem for path in (ROOT / "examples").glob("*.py")}
+    assert "denoiser" in names
+    assert [name for name in names - USED if f'"{name}"' not in text and f"{name}.py" not in text] == []
+    assert [name for name in names if f"{name}.py" not in shown] == []
+
+
+def test_the_commands_of_the_page_exist():
+    shown = (ROOT / "docs" / "examples.md").read_text(encoding="utf-8")
+    commands = re.findall(r"(?:^|`)((?:python|accelerate launch)[^`\n#|]*)", shown, re.MULTILINE)
+    assert len(commands) >= 9
+    for line in commands:
+        (file,) = re.findall(r"examples/\w+\.py", line)
+        assert (ROOT / file).exists()
+        text = (ROOT / file).read_text(encoding="utf-8") + (ROOT / "examples" / "denoising.py").read_text("utf-8")
+        for option in re.findall(r"--[\w-]+", line.split(file)[1]):
+            assert f'"{option}"' in text

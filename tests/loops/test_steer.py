@@ -11,7 +11,6 @@ import pytest
 import torch
 import yaml
 from little_loop import GOAL, LOSSES
-from tiny import pictures
 
 import lossagent
 from lossagent.agents import Random
@@ -21,8 +20,15 @@ from lossagent.letters import Rating
 from lossagent.loops import read_settings
 from lossagent.mailbox import post
 from lossagent.runs import RunFolder, read_events, read_trajectory
+from tiny import pictures
 
-HELD = "import sys, filelock; lock = filelock.FileLock(sys.argv[1]); lock.acquire(); print('held', flush=True); sys.stdin.read()"
+HELD = """
+import sys, filelock
+lock = filelock.FileLock(sys.argv[1])
+lock.acquire()
+print("held", flush=True)
+sys.stdin.read()
+"""
 
 
 def opened(folder, **more):
@@ -127,7 +133,7 @@ def test_another_process_that_writes_the_folder_is_left_alone(tmp_path):
 def test_folders_of_other_things_are_refused(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "net.pt").touch()
-    with pytest.raises(Refused, match="no run folder. Choose another folder"):
+    with pytest.raises(Refused, match=r"no run folder\. Choose another folder"):
         opened(tmp_path / "mine")
     RunFolder.at(tmp_path / "bare").close()
     with pytest.raises(Refused, match="did not begin"):

@@ -38,6 +38,7 @@ def settings_of(kind: str) -> type[AgentOptions]:
 
 if TYPE_CHECKING:
     AgentSettings = AgentOptions
+    """The settings of any agent, told apart by ``kind``."""
 else:
     ANY_OF_THEM = functools.reduce(operator.or_, map(settings_of, AGENTS))
     AgentSettings = Annotated[ANY_OF_THEM, Field(discriminator="kind")]

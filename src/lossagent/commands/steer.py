@@ -25,7 +25,7 @@ from lossagent.records import Stage, StageReport
 from lossagent.steering import Steering
 from lossagent.steering.telling import feedback_of
 
-Scores = Mapping[str, Mapping[str, float | None] | float | None]
+Scores = Mapping[str, Mapping[str, float | int | None] | float | int | None]
 Answer = dict[str, Any]
 
 

@@ -22,6 +22,7 @@ from lossagent.mailbox import Mailbox
 from lossagent.records import State
 from lossagent.runs import LOOP, RunFolder, is_run
 from lossagent.steering import Steering, Surroundings
+from lossagent.steering.checks import refuse_unfit, refuse_unscored
 from lossagent.trajectory import Trajectory
 from lossagent.weights import Bounds
 
@@ -102,6 +103,8 @@ def steer(
     decides = agent if isinstance(agent, Agent) else _agent(chosen, None if isinstance(chat, Mapping) else chat)
     objective = experts_of(chosen, path) if chosen.score == "here" else None
     facts = dict(objective.facts) if objective is not None else chosen.facts
+    refuse_unfit(decides, chosen.goal, chosen.stages, chosen.can_restart, ())
+    refuse_unscored(chosen.goal, facts, objective is not None)
     log = RunFolder.open(path) if is_run(path) else RunFolder.create(path, chosen.dump(), _record(facts), LOOP)
     try:
         steering = Steering(

@@ -27,7 +27,9 @@ class Shared:
 
     def __init__(self, make: Callable[[], Steering], ranks: Ranks | None = None) -> None:
         self.ranks = ranks or Ranks.join()
-        self._steering = self.ranks.from_main_alone(make)
+        self._steering: Steering = (  # elsewhere there is none: only process 0 looks at it
+            self.ranks.from_main_alone(make) if self.ranks.main else self.ranks.broadcast_outcome()
+        )
         self.can_restart, self._newest, self._weights = self.ranks.from_main(self._look)
 
     @classmethod

@@ -99,6 +99,8 @@ class Snapshots:
 def _packed(value: object, place: str, tensors: dict[str, Tensor]) -> Any:  # noqa: ANN401  (JSON)
     """Nested data as JSON, its tensors taken out; kinds that JSON lacks are marked."""
     if isinstance(value, Tensor):
+        while place in tensors:  # "a.b" may be one key, or "b" inside of "a"
+            place += "'"
         tensors[place] = value
         return {"tensor": place}
     if isinstance(value, Mapping):

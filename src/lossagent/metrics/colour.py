@@ -13,6 +13,7 @@ from lossagent.errors import Refused
 from lossagent.metrics._checks import double
 
 Space = Literal["rgb", "y"]
+"""RGB, or Y of BT.601 in limited range, as MATLAB and super-resolution have it."""
 
 BT601_LIMITED = (65.481, 128.553, 24.966)
 """Rows of MATLAB's ``rgb2ycbcr`` for R, G, B in [0, 1]; 16 is added."""

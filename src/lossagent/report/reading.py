@@ -202,8 +202,8 @@ def read_run(path: Path) -> RunData:
     )
     if own_loop and run.evaluation is None:
         missing.append(
-            "a loop of its own restored the feedback images alone: no selection or test images were scored, so every "
-            "number is of images that the run was steered by."
+            "No selection or test images were scored: a loop of your own tells its feedback images alone, so every "
+            "number here is of images that the run was steered by."
         )
     if trajectory.finished is None:
         told = len(trajectory.scored) - 1 if trajectory.scored else 0

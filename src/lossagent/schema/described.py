@@ -18,6 +18,7 @@ M = TypeVar("M", bound=BaseModel)
 COMPLETED = {"Target": ("direction", "unit"), "Constraint": ("unit",), "LoopSettings": ("agent",)}
 """Settings -> required keys that are completed where a file leaves them out."""
 SHORT: Mapping[str, tuple[JsonSchemaValue, ...]] = {
+    "EvidenceOptions": ({"type": "boolean"},),
     "ImagesSettings": ({"type": "string"}, {"type": "array", "items": {"type": "string"}}),
     "LoopLoss": ({"type": "number", "minimum": 0},),
 }
@@ -55,6 +56,8 @@ class _Described(GenerateJsonSchema):
         left_out = COMPLETED.get(owner.__name__, ())
         if "required" in made:
             made["required"] = [key for key in made["required"] if key not in left_out]
+        if "thoughts" in properties:  # what YAML 1.1 reads "off" as
+            properties["thoughts"]["anyOf"] += [{"const": False}]
         if owner.__name__ == "LoopSettings":
             properties["agent"] = {"anyOf": [properties["agent"], {"enum": [*AGENTS, None]}], **said["agent"]}
         if owner.__name__ == "Arm":
@@ -62,6 +65,11 @@ class _Described(GenerateJsonSchema):
         if owner.__name__ in SHORT:
             return {"title": made["title"], "description": made["description"], "anyOf": [made, *SHORT[owner.__name__]]}
         return made
+
+    def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> JsonSchemaValue:
+        """Weights by name may be written as ``l1:gan=1.0:0.1``."""
+        made = super().function_before_schema(schema)
+        return {"anyOf": [made, {"type": "string"}]} if schema["schema"]["type"] == "dict" else made
 
     def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> JsonSchemaValue:
         made = super().tagged_union_schema(schema)

@@ -173,7 +173,8 @@ class Steering:
     @property
     def newest(self) -> int | None:
         """The state that the next stage goes on from; ``None`` before S_0 was told."""
-        return self.trajectory.head.id if self.trajectory.start.feedback is not None else None
+        head = self.trajectory.head
+        return head.id if head.feedback is not None else head.parent  # one that was killed on the way is trained again
 
     @property
     def pending(self) -> Stage | None:
@@ -239,12 +240,10 @@ class Steering:
             Waiting, Interrupted: a person has paused or stopped the run.
         """
         self.people.collect()
-        trajectory = self.trajectory
-        if trajectory.start.feedback is None:
+        if self.newest is None:
             raise Refused("the scores before training are missing: call tell(0, ...) first.")
-        if at is not None and at != trajectory.head.id:
-            known = [s.id for s in trajectory.scored]
-            if at not in known:
+        if at is not None and at != self.trajectory.head.id:
+            if at not in (known := [s.id for s in self.trajectory.scored]):
                 raise Refused(f"at={at} is no state that was told; told so far: {known}.")
             self.book.append(Rewound(state=at))
         if (undone := self._undone()) is not None:
@@ -390,9 +389,9 @@ class Steering:
 
     def _undone(self) -> State | None:
         """The stage that was decided and is not told; after a rewind that of the recorded path."""
-        trajectory = self.trajectory
-        if trajectory.last.feedback is None and (self.can_restart or trajectory.last.parent == trajectory.head.id):
-            return trajectory.last
+        trajectory, last = self.trajectory, self.trajectory.last
+        if last.feedback is None and (self.can_restart or trajectory.head.id in (last.parent, last.id)):
+            return last
         again = trajectory.children(trajectory.head.id)
         return again[-1] if again else None
 

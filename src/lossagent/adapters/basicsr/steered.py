@@ -24,6 +24,8 @@ from lossagent.records import Stage, StageReport
 from lossagent.steering import Steering
 
 Images = Literal["memory", "files"]
+STEERED = "lossagent_steered"
+"""Attribute of a model that is steered."""
 
 
 def steer_model(
@@ -106,12 +108,15 @@ class SteeredModel:
         self._seen: dict[int, dict[str, GivenImage]] = {}
         self._folder = Path(str(option(model, "path", "visualization"))) if images == "files" else None
         method_of(model, "get_current_visuals")
+        if hasattr(model, STEERED):
+            raise Refused("the model is steered already: one steering has all its losses.")
         if any(getattr(optimizer, "state", None) for optimizer in getattr(model, "optimizers", ())):
             raise Refused(
                 "the model's optimizers have made steps already: call steer_model right after the trainer's "
                 "build_model(), before resume_training(), which says where training goes on."
             )
         self._validate = method_of(model, "validation")
+        setattr(model, STEERED, self)
         replace(model, "resume_training", self._resuming)
         replace(model, "feed_data", self._feeding)
         replace(model, "optimize_parameters", self._stepping)
