@@ -49,13 +49,13 @@ class GAN(L.LightningModule):
 
 
 class Crops(Dataset[Tensor]):
-    """Random crops of photographs, 1,000 an epoch."""
+    """Random crops of photographs, 200 an epoch."""
 
     def __init__(self, images: list[Tensor], crop: int) -> None:
         self.images, self.crop = images, crop
 
     def __len__(self) -> int:
-        return 1000
+        return 200
 
     def __getitem__(self, number: int) -> Tensor:
         return random_crop(self.images[number % len(self.images)], self.crop)
@@ -77,8 +77,8 @@ def main() -> None:
         restore=lambda module: {name: module.net(x.to(module.device)).clamp(0, 1) for name, x in inputs.items()},
         optimizer=0,
     )
-    checkpoints = ModelCheckpoint(chosen.folder / "lightning", save_last=True, every_n_train_steps=50)
-    trainer = L.Trainer(max_epochs=-1, accelerator="auto", devices=1, logger=False, callbacks=[callback, checkpoints])
+    checkpoints = ModelCheckpoint(chosen.folder / "lightning", save_last=True)  # at the end of each epoch
+    trainer = L.Trainer(max_epochs=1000, accelerator="auto", devices=1, logger=False, callbacks=[callback, checkpoints])
     trainer.fit(GAN(net, steering), DataLoader(Crops(train, chosen.crop), chosen.batch), ckpt_path="last")
     print(f"best: state {steering.best().id}, {steering.best().feedback.means()}")
 

@@ -58,7 +58,7 @@ def main() -> None:
             if course.step():
                 print(f"state {steering.newest}: {steering.trajectory.head.feedback.means()}")
     best = steering.best()
-    print(f"best: state {best.id}, weights {best.weights and best.weights.values()}, {best.feedback.means()}")
+    print(f"best: state {best.id}, {best.feedback.means()}")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 import re
 import shlex
 import textwrap
@@ -86,3 +87,22 @@ def test_every_file_linked_is_there() -> None:
     assert links
     assert [to for to in links if not (root / to).exists()] == []
     assert [f for f in re.findall(r"python (benchmarks/\S+\.py)", README) if not (root / f).exists()] == []
+
+
+def test_the_tree_names_every_part_of_the_package_once() -> None:
+    (tree,) = re.findall(r"```\nsrc/lossagent/\n(.*?)```", README, re.DOTALL)
+    names = [name.strip() for line in tree.splitlines() for name in re.split(r"\s{2,}", line[4:])[0].split(",")]
+    package = Path(inspect.getfile(loop)).parent
+    there = {f"{p.name}/" for p in package.iterdir() if p.is_dir() and p.name != "__pycache__"}
+    there |= {p.name for p in package.glob("*.py")} - {"__init__.py"}
+    assert sorted(names) == sorted(there)
+
+
+def test_the_tree_is_in_the_order_of_imports() -> None:
+    (tree,) = re.findall(r"```\nsrc/lossagent/\n(.*?)```", README, re.DOTALL)
+    contract = (Path(__file__).resolve().parents[1] / ".importlinter").read_text(encoding="utf-8")
+    layers = re.findall(r"(?m)^    ([a-z_| ]+)$", contract.split("layers =\n")[1].split("[importlinter")[0])
+    depth = {name: at for at, line in enumerate(layers) for name in line.replace("|", " ").split()}
+    named = [re.findall(r"([a-z_]+)(?:\.py|/)", line) for line in tree.splitlines()]
+    for above, below in itertools.pairwise(named):
+        assert min(depth[name] for name in above) <= max(depth[name] for name in below), (above, below)

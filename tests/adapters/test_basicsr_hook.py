@@ -246,10 +246,13 @@ def test_what_cannot_be_steered_is_refused_before_training(tmp_path):
         steer_model(model, steering, loaders, every=4)
     with pytest.raises(Refused, match="found none"):
         steer_model(model, steering, [])
-    with pytest.raises(Refused, match=r"method resume_training\(\)|method get_current_visuals\(\)"):
+    with pytest.raises(Refused, match=r"method validation\(\); SimpleNamespace has none"):
         steer_model(
             SimpleNamespace(cri_pix=model.cri_pix, cri_perceptual=model.cri_perceptual), steering, loaders, every=3
         )
+    model.opt = {"val": {"val_freq": 3}}
+    with pytest.raises(Refused, match="visualization"):
+        steer_model(model, steering, loaders, images="files")
     model.opt = {}
     with pytest.raises(Refused, match="no val: val_freq"):
         steer_model(model, steering, loaders)

@@ -47,12 +47,21 @@ def test_a_fit_that_is_resumed_is_the_one_that_was_not_cut(tmp_path, cut):
     assert torch.equal(module.place, expected.place)
 
 
-def test_epochs_are_counted_on(tmp_path):
-    steering, module, fit = steered(tmp_path / "run", Pulled, kept(tmp_path / "kept"), steps=5, every=Every(epochs=2))
-    fit.fit(module, batches(2))
+@pytest.mark.parametrize(
+    ("when", "step"),
+    [
+        ({"every_n_train_steps": 1}, 3),  # inside an epoch
+        ({"save_on_train_epoch_end": True}, 2),
+        ({"save_on_train_epoch_end": False}, 2),  # behind validation, before the epoch is over
+    ],
+)
+def test_epochs_are_counted_on(tmp_path, when, step):
+    saves = ModelCheckpoint(tmp_path / "kept", filename="{step}", save_top_k=-1, **when)
+    steering, module, fit = steered(tmp_path / "run", Pulled, saves, steps=5, every=Every(epochs=2))
+    fit.fit(module, batches(2), batches(1))
     steering.close()
     steering, module, fit = steered(tmp_path / "run", steps=-1, every=Every(epochs=2))
-    fit.fit(module, batches(2), ckpt_path=tmp_path / "kept" / "step=3.ckpt")
+    fit.fit(module, batches(2), batches(1), ckpt_path=tmp_path / "kept" / f"step={step}.ckpt")
     assert fit.global_step == 16
     assert len(steering.trajectory.scored) == 5
 
@@ -78,7 +87,7 @@ def test_a_further_fit_of_the_same_trainer_goes_on(tmp_path):
 def test_where_the_agent_goes_back_everything_goes_back(tmp_path, kind):
     steering = little(tmp_path / "run", agent=WILD, can_restart=True, stages=6)
     folder = tmp_path / "run" / "checkpoints"
-    average = EMAWeightAveraging(decay=0.5)
+    average, extra = EMAWeightAveraging(decay=0.5), torch.nn.Linear(2, 2)
 
     class Watch(SteeringCallback):
         """Compares what is trained with the snapshot of where the stage starts."""
@@ -90,6 +99,7 @@ def test_where_the_agent_goes_back_everything_goes_back(tmp_path, kind):
             if state["steps"] or trainer.should_stop:
                 return
             saved = load_file(folder / f"state-{state['at']:04d}" / "tensors.safetensors")
+            assert torch.equal(extra.weight, saved["extra.weight"])
             assert torch.equal(module.place, saved["module.current_model_state.place"])
             assert torch.equal(average._average_model.module.place, saved["module.state_dict.place"])
             for number, optimizer in enumerate(trainer.optimizers):
@@ -107,10 +117,11 @@ def test_where_the_agent_goes_back_everything_goes_back(tmp_path, kind):
             self.compare(trainer, pl_module)
 
         def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+            torch.nn.init.normal_(extra.weight)  # it learns, by its own means
             super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
             self.compare(trainer, pl_module)
 
-    callback = Watch(steering, Every(steps=4), score=score, optimizer=0, snapshots=folder)
+    callback = Watch(steering, Every(steps=4), score=score, optimizer=0, snapshots=folder, parts={"extra": extra})
     trainer(tmp_path, average, callback).fit(kind(steering), batches())
     assert callback.back > 0
     assert len(steering.trajectory.scored) == 7

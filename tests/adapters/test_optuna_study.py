@@ -7,7 +7,7 @@ import pytest
 
 import lossagent
 from command_line import command
-from lossagent.errors import Refused
+from lossagent.errors import MissingPackage, Refused
 from lossagent.records import Decision
 from lossagent.runs import read_trajectory
 from lossagent.weights import Weights
@@ -184,6 +184,12 @@ def test_what_cannot_be_a_study_is_refused(tmp_path, storage):
     wish.close()
     with pytest.raises(Refused, match="wish only"):
         to_study(tmp_path / "wish", storage)
+
+
+def test_without_optuna_the_install_line_is_named(run, storage, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingPackage, match=r"pip install 'lossagent\[search\]'"):
+        to_study(run, storage)
 
 
 def test_the_command_exports_and_adds(tmp_path):

@@ -103,6 +103,7 @@ def test_shell_parses(block: Block) -> None:
 
 
 COMMANDS = sorted({line.strip() for block in BLOCKS for line in commands(block)})
+SCRIPT = r"(?:examples|scripts|benchmarks)/\w+\.(?:py|sh)"
 OURS = [line for line in COMMANDS if re.search(r"(^|\s)lossagent\s", line)]
 
 
@@ -130,7 +131,7 @@ def test_a_command_of_ours_can_be_parsed(line: str, lossagent: object) -> None:
             command.make_context(name, arguments)  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("line", [line for line in COMMANDS if re.search(r"python3? [\w/]+\.py", line)])
+@pytest.mark.parametrize("line", [line for line in COMMANDS if re.search(SCRIPT, line)])
 def test_a_script_is_there(line: str) -> None:
-    (script, *_) = re.findall(r"python3? ([\w/]+\.py)", line)
+    (script,) = re.findall(SCRIPT, line)
     assert (ROOT / script).is_file()

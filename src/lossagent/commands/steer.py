@@ -50,7 +50,7 @@ def steer_command(
     references: Annotated[Path | None, typer.Option(help="Folder of originals, for metrics that compare.")] = None,
     stages: Annotated[int | None, typer.Option(help="How many stages are trained at most; 10 if not said.")] = None,
     agent: Annotated[
-        str | None, typer.Option(help="Who decides: a kind such as climb, YAML such as '{kind: climb}', or a file.")
+        str | None, typer.Option(help="Who decides: a kind such as random, YAML such as '{kind: random}', or a file.")
     ] = None,
     chat: Annotated[str | None, typer.Option(help="Language model of an agent that asks one: as for --agent.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the agent's draws; 0 if not said.")] = None,

@@ -56,7 +56,8 @@ def said_of(owner: type) -> Mapping[str, str]:
     """
     found: dict[str, str] = {}
     for one in owner.__mro__:
-        found = {**_own(one), **found}
+        if one.__module__.split(".")[0] != "pydantic":  # it speaks of its own machinery
+            found = {**_own(one), **found}
     return {name: plain(text) for name, text in found.items()}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -106,8 +106,7 @@ class SteeredModel:
         self._at = self._since = self._steps = 0
         self._began = time.monotonic()
         self._seen: dict[int, dict[str, GivenImage]] = {}
-        self._folder = Path(str(option(model, "path", "visualization"))) if images == "files" else None
-        method_of(model, "get_current_visuals")
+        self._folder = _folder(model) if images == "files" else None
         if hasattr(model, STEERED):
             raise Refused("the model is steered already: one steering has all its losses.")
         if any(getattr(optimizer, "state", None) for optimizer in getattr(model, "optimizers", ())):
@@ -116,11 +115,17 @@ class SteeredModel:
                 "build_model(), before resume_training(), which says where training goes on."
             )
         self._validate = method_of(model, "validation")
+        heard: dict[str, Callable[[Method], Method]] = {
+            "resume_training": self._resuming,
+            "feed_data": self._feeding,
+            "optimize_parameters": self._stepping,
+            "validation": self._validating,
+        }
+        for name in (*heard, "get_current_visuals"):
+            method_of(model, name)  # all of them are there, or nothing is touched
+        for name, make in heard.items():
+            replace(model, name, make)
         setattr(model, STEERED, self)
-        replace(model, "resume_training", self._resuming)
-        replace(model, "feed_data", self._feeding)
-        replace(model, "optimize_parameters", self._stepping)
-        replace(model, "validation", self._validating)
 
     @property
     def over(self) -> bool:
@@ -261,6 +266,15 @@ class SteeredModel:
         self._log.reset()
         self._seen.clear()
         self._steps, self._began = 0, time.monotonic()
+
+
+def _folder(model: object) -> Path:
+    found = option(model, "path", "visualization")
+    if not found:
+        raise Refused(
+            "images='files' needs the folder that the trainer writes to (opt path: visualization); found none."
+        )
+    return Path(str(found))
 
 
 def _loaders(given: object) -> tuple[object, ...]:
