@@ -127,12 +127,12 @@ class Book:
         properties = part.get("properties")
         if not properties:
             return "\n"
-        rows = ["| key | type | default | unit | meaning |", "|---|---|---|---|---|"]
+        rows = ["| key | meaning | type | default | unit |", "|---|---|---|---|---|"]
         for key, entry in sorted(properties.items(), key=lambda item: item[0] != "kind"):
             default = "**required**" if key in part.get("required", ()) else _default(entry)
             if key == "kind" and "const" in entry:
                 default = "**required**"
-            cells = (f"`{key}`", self._type(entry), default, entry.get("x-unit", ""), entry.get("description", ""))
+            cells = (f"`{key}`", entry.get("description", ""), self._type(entry), default, entry.get("x-unit", ""))
             rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
         return "\n".join(rows) + "\n\n"
 

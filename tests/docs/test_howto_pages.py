@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import tomllib
 from importlib.metadata import PackageNotFoundError, metadata
@@ -12,10 +13,11 @@ import torch
 import yaml
 
 from docs.pages import DOCS, ROOT, Block, blocks_of
-from lossagent import recipes
+from lossagent import loop, recipes
 from lossagent.build.networks import build_restorer
 from lossagent.errors import MissingPackage
 from lossagent.experiment import Experiment, RestorerSettings, override, parse
+from test_readme import statements
 
 HOW_TO = ("own-data", "own-network", "own-loss", "language-models", "nothing-improves")
 YAML = [
@@ -59,6 +61,11 @@ def test_the_network_of_the_page_is_built_and_enlarges(tmp_path: Path, monkeypat
     settings = yaml.safe_load(next(block.text for block in blocks if block.language == "yaml"))["restorer"]
     network = build_restorer(RestorerSettings.model_validate(settings | {"start": None}), 4)
     assert network(torch.rand(1, 3, 8, 6)).shape == (1, 3, 32, 24)
+
+
+def test_the_loop_of_the_method_page_is_the_loop() -> None:
+    (shown,) = [block.text for block in blocks_of(DOCS / "method.md") if block.language == "python"]
+    assert statements(shown) == statements(inspect.getsource(loop.optimise))
 
 
 def test_every_section_of_a_report_is_explained() -> None:

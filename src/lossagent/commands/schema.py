@@ -14,10 +14,13 @@ from lossagent.schema import schema
 
 
 def schema_command(
-    kind: Annotated[str, typer.Argument(help="experiment, study or loop")],
-    out: Annotated[Path | None, typer.Option(help="file to write; printed where it is left out")] = None,
+    kind: Annotated[str, typer.Argument(help="experiment, study or loop.")],
+    out: Annotated[Path | None, typer.Option(help="File to write; it is printed where this is left out.")] = None,
 ) -> None:
-    """Prints the JSON Schema of experiments, studies or loops, for editors that complete and check YAML."""
+    """Prints the JSON Schema of experiments, studies or loops, for editors that complete and check YAML.
+
+    Example: lossagent schema experiment --out experiment.schema.json
+    """
     text = json.dumps(schema(kind), indent=2, ensure_ascii=False) + "\n"
     if out is None:
         typer.echo(text, nl=False)
