@@ -231,7 +231,8 @@ class RunFolder:
     @staticmethod
     def _acquire(path: Path) -> FileLock:
         # The lock is the operating system's: it ends with the process, also when that is killed.
-        lock = FileLock(str(path / "lease"))
+        # And it is the folder's, not a thread's: a run may go on in another thread than it was opened in.
+        lock = FileLock(str(path / "lease"), thread_local=False)
         try:
             lock.acquire(timeout=0)
         except Timeout:

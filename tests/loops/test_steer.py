@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -248,3 +249,14 @@ def test_a_loop_that_comes_by_calls_was_not_interrupted(tmp_path):
         steering.tell(0, scores={"miss": 1.0})
     opened(tmp_path / "once").close()
     assert Path(tmp_path / "once" / "events.jsonl").read_text().count('"resumed"') == 1
+
+
+def test_a_run_is_the_folders_and_not_a_threads(tmp_path):
+    steering = lossagent.steer(tmp_path / "run", LOSSES, goal=GOAL, score="elsewhere")
+    with ThreadPoolExecutor(1) as other:
+        other.submit(steering.tell, 0, scores={"miss": 1.0}).result()
+        other.submit(steering.close).result()
+    with pytest.raises(Refused, match="closed"):
+        steering.ask()
+    with RunFolder.open(tmp_path / "run") as folder:
+        assert folder.events[-1].kind == "scored"
