@@ -9,8 +9,9 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from lossagent import assets, checkpoints_data
+from lossagent.assets import ASSETS
 from lossagent.chat.table import EmbeddedSettings, ReplaySettings
+from lossagent.checkpoints_data import NAMES
 from lossagent.errors import Refused
 from lossagent.experiment.complaints import complaints
 from lossagent.experiment.metrics import located_metrics
@@ -81,7 +82,7 @@ def located(experiment: Experiment) -> Experiment:
             images["low"] = absolute(images["low"]) if images["low"] is not None else None
             _locate_depth(images["degradation"], absolute)
     _locate_depth(data["data"]["degradation"], absolute)
-    known = {*checkpoints_data.NAMES, *assets.ASSETS}
+    known = {*NAMES, *ASSETS}
     networks = [data["restorer"], *(loss["discriminator"] for loss in data["losses"].values())]
     for network in networks:
         if network is not None and network["start"] is not None and network["start"] not in known:

@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any, Literal
 from weakref import WeakValueDictionary
 
-from lossagent import environment, iqa
 from lossagent.agents import Agent
 from lossagent.agents.table import create as create_agent
 from lossagent.chat import ChatModel
 from lossagent.chat.table import create as create_chat
+from lossagent.environment import record, reproducibility
 from lossagent.errors import Refused
 from lossagent.experiment.reading import read_yaml
 from lossagent.feedback import MetricFacts
 from lossagent.goal import Goal
+from lossagent.iqa import licence_notice
 from lossagent.loops.experts import experts_of, scoring_device
 from lossagent.loops.settings import OWN, LoopSettings, parse
 from lossagent.mailbox import Mailbox
@@ -127,7 +128,7 @@ def steer(
             keep=keep,
             release=release,
             name=chosen.name,
-            environment=environment.reproducibility(scoring_device()),
+            environment=reproducibility(scoring_device()),
             mailbox=Mailbox(path),
             on_event=on_event,
             by_calls=chosen.by_calls,
@@ -146,7 +147,7 @@ def read_settings(folder: Path) -> LoopSettings | None:
 
 def _record(facts: Mapping[str, MetricFacts]) -> dict[str, Any]:
     foreign = any(one.implementation == "pyiqa" for one in facts.values())
-    return environment.record(scoring_device(), facts, (iqa.licence_notice(),) if foreign else ())
+    return record(scoring_device(), facts, (licence_notice(),) if foreign else ())
 
 
 def _agent(chosen: LoopSettings, chat: ChatModel | None) -> Agent:
