@@ -119,12 +119,7 @@ def steer(
             bounds=chosen.bounds,
             seed=chosen.seed,
             can_restart=chosen.can_restart,
-            surroundings=Surroundings(
-                stage_iterations=chosen.iterations,
-                tolerance=chosen.tolerance,
-                loss_facts={name: loss.facts for name, loss in chosen.losses.items() if loss.facts},
-                guards=frozenset(chosen.facts) - {target.metric for target in chosen.goal.targets},
-            ),
+            surroundings=_surroundings(chosen),
             keep=keep,
             release=release,
             name=chosen.name,
@@ -138,6 +133,15 @@ def steer(
         raise
     _open[path.absolute()] = log
     return steering
+
+
+def _surroundings(chosen: LoopSettings) -> Surroundings:
+    return Surroundings(
+        stage_iterations=chosen.iterations,
+        tolerance=chosen.tolerance,
+        loss_facts={name: loss.facts for name, loss in chosen.losses.items() if loss.facts},
+        guards=frozenset(chosen.facts) - {target.metric for target in chosen.goal.targets},
+    )
 
 
 def read_settings(folder: Path) -> LoopSettings | None:
