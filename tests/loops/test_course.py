@@ -63,6 +63,14 @@ def test_a_loop_started_again_goes_on_after_its_last_whole_stage(tmp_path):
     assert torch.equal(again.net.place, whole.net.place)
 
 
+def test_a_fresh_network_does_not_go_on_where_another_was(tmp_path):
+    Loop(tmp_path / "run").run(Every(steps=3))
+    again = Loop(tmp_path / "run")
+    with pytest.raises(Refused, match=r"at state 4, and this network was never there.*load_state_dict.*snapshots"):
+        again.course(Every(steps=3)).begin()
+    again.steering.close()
+
+
 def test_a_loop_with_checkpoints_of_its_own_goes_on_inside_a_stage(tmp_path):
     whole = Loop(tmp_path / "whole")
     expected = whole.run(Every(steps=4))

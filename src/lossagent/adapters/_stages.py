@@ -98,16 +98,10 @@ class Stages:
         course = Course(
             self.steering, self._every, restore=restore, score=score, criterion=criterion, snapshots=snapshots
         )
-        newest = self.steering.newest
         if self._state:
             course.load_state_dict(self._state)
-        elif newest and snapshots is None:  # a network that begins anew is S_0
-            raise Refused(
-                f"the run folder is at state {newest}, and this network was never there. {self._resume}, keep "
-                "snapshots, or take a new folder."
-            )
         self._course = course
-        self._attempt(course.begin)
+        self._attempt(lambda: course.begin(self._resume))
         self._attempt(lambda: course.step(0))  # a checkpoint may lie at the end of a stage that is not told yet
 
     def step(self, count: int) -> bool:

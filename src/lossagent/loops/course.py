@@ -97,19 +97,29 @@ class Course:
     def __exit__(self, *_: object) -> None:
         self.steering.close()
 
-    def begin(self) -> None:
+    def begin(self, resume: str = "Load the loop's own checkpoint, with load_state_dict()") -> None:
         """What entering does, for loops that have no place for a ``with``.
 
+        Args:
+            resume: how to go on from a checkpoint, for messages.
+
         Raises:
-            Refused: a state of the loop's own checkpoint was loaded, and the run folder knows none.
+            Refused: the run folder is ahead of the network and nothing brings the network there; or a state of the
+                loop's own checkpoint was loaded, and the run folder knows none.
             Waiting, Interrupted: for people, or stopped by one; begin again later.
         """
         if self._entered:
             self._go_on()
             return
         newest = self.steering.newest
-        if self._at is None and newest is not None and self.snapshots is not None:
-            self.snapshots.load(newest)
+        if self._at is None and newest is not None:
+            if self.snapshots is not None:
+                self.snapshots.load(newest)
+            elif newest > 0:  # a network that begins anew is S_0
+                raise Refused(
+                    f"the run folder is at state {newest}, and this network was never there. {resume}, keep "
+                    "snapshots, or take a new folder."
+                )
             self._at = newest
         if newest is None:
             if self._at is not None:
