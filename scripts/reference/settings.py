@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from lossagent.schema import schema
+from reference.linking import linked
 
 INTRODUCTION = """\
 # Every setting
@@ -28,8 +29,9 @@ mean and marks what is wrong:
 # yaml-language-server: $schema=experiment.schema.json
 ```
 
-How to read the tables: `NAME` is a name of your own, `[]` an entry of a list. A default of `null` means: none, or what
-the text says.
+How to read it: `NAME` is a name of your own, `[]` an entry of a list. Under each key stand its type, its unit and its
+default, then what it means, and why the default is what it is or when to take another. A default of `null` means: none,
+or what the text says.
 
 """
 LOOP = """\
@@ -46,6 +48,7 @@ The file that `lossagent compare` runs: see [studies](../studies.md).
 
 """
 Schema = Mapping[str, Any]
+_KIND = " kind: "
 
 
 def page() -> str:
@@ -58,7 +61,7 @@ def page() -> str:
 
 
 class Book:
-    """The tables of one kind of file.
+    """What a kind of file holds.
 
     Args:
         whole: its JSON Schema.
@@ -70,45 +73,51 @@ class Book:
         self.prefix = "" if kind == "experiment" else f"{kind.capitalize()}: "
         self.before: Book | None = None
         self.places: dict[str, list[str]] = {}
+        self.keys: dict[str, list[tuple[str, Schema, bool]]] = {}
         self._visit(whole, "")
         for places in self.places.values():
-            places.sort(key=lambda place: place.partition(" ")[0].count("."))
+            places.sort(key=lambda place: place.partition(_KIND)[0].count("."))
 
     def text(self, known: Book | None = None) -> str:
-        """The tables: the file's own keys, then a section for each part that is not in a book that comes before."""
+        """Its entries: the file's own keys, then a section for each part that is not in a book that comes before."""
         self.before = known
-        parts = [self._table(self.whole)]
-        for name in self.places:
+        parts = [self._keys(self.whole, "")]
+        for name, (place, *others) in self.places.items():
             if known is None or name not in known.places:
                 part = _object(self.whole["$defs"][name])
-                also = self._also(name)
-                parts.append(f"### {self._heading(name)}\n\n{also}{part.get('description', '')}\n\n{self._table(part)}")
+                also = f"Also {', '.join(f'`{other.partition(_KIND)[0]}`' for other in others)}.\n\n" if others else ""
+                key = next((key for key in self.keys[name] if self._opens(key[0], name)), None)
+                text = part.get("description", "")
+                own = self._own(*key[1:], text) if key else ""
+                about = f"{own}{also}{linked(text)}{_guide(place)}"
+                parts.append(f"### {self._heading(place)}\n\n{about}\n\n{self._keys(part, place)}")
         return "".join(parts)
 
-    def _heading(self, name: str) -> str:
-        path, _, kind = self.places[name][0].partition(" kind: ")
+    def _heading(self, place: str) -> str:
+        path, _, kind = place.partition(_KIND)
         return f"{self.prefix}`{path}`" + (f" of kind `{kind}`" if kind else "")
 
-    def _also(self, name: str) -> str:
-        others = [place.partition(" kind: ")[0] for place in self.places[name][1:]]
-        return f"Also {', '.join(f'`{other}`' for other in others)}.\n\n" if others else ""
+    def _opens(self, path: str, name: str) -> bool:
+        """Whether a key's entry and the section of a part would have one heading: then they are one."""
+        return _slug(self._heading(path)) == _slug(self._heading(self.places[name][0]))
 
     def _visit(self, part: Schema, path: str) -> None:
         for key, entry in _object(part).get("properties", {}).items():
             here = f"{path}.{key}" if path else key
             for name, place in self._parts(entry, here):
+                self.keys.setdefault(name, []).append((here, entry, key in _object(part).get("required", ())))
                 places = self.places.setdefault(name, [])
                 if place not in places and place.replace("[]", "") not in places:
                     places.append(place)
                     if len(places) == 1:
-                        self._visit(self.whole["$defs"][name], place.split(" ")[0])
+                        self._visit(self.whole["$defs"][name], place.partition(_KIND)[0])
 
     def _parts(self, entry: Schema, path: str) -> Iterator[tuple[str, str]]:
         """(name of a definition, where it stands) of what a value may be made of."""
         if "$ref" in entry:
             name = _name(entry)
             kind = _object(self.whole["$defs"][name]).get("properties", {}).get("kind", {}).get("const")
-            yield name, path if kind is None else f"{path} kind: {kind}"
+            yield name, path if kind is None else f"{path}{_KIND}{kind}"
         for inner in (*entry.get("anyOf", ()), *entry.get("oneOf", ())):
             yield from self._parts(inner, path)
         if isinstance(entry.get("items"), Mapping):
@@ -121,20 +130,40 @@ class Book:
         """What Markdown makes of the heading."""
         if self.before is not None and name in self.before.places:
             return self.before._anchor(name)
-        return re.sub(r"\s+", "-", re.sub(r"[^\w\s-]", "", self._heading(name)).strip().lower())
+        return _slug(self._heading(self.places[name][0]))
 
-    def _table(self, part: Schema) -> str:
-        properties = part.get("properties")
-        if not properties:
-            return "\n"
-        rows = ["| key | meaning | type | default | unit |", "|---|---|---|---|---|"]
-        for key, entry in sorted(properties.items(), key=lambda item: item[0] != "kind"):
-            default = "**required**" if key in part.get("required", ()) else _default(entry)
-            if key == "kind" and "const" in entry:
-                default = "**required**"
-            cells = (f"`{key}`", entry.get("description", ""), self._type(entry), default, entry.get("x-unit", ""))
-            rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-        return "\n".join(rows) + "\n\n"
+    def _keys(self, part: Schema, place: str) -> str:
+        """An entry with a heading of its own for each key, so that the search finds it and narrow windows hold it."""
+        path, _, kind = place.partition(_KIND)
+        entries: list[str] = []
+        sections: list[str] = []
+        for key, entry in part.get("properties", {}).items():
+            here = f"{path}.{key}" if path else key
+            opened = next((name for name, _ in self._parts(entry, here) if self._is_here(name, here)), None)
+            if opened is not None:
+                sections.append(f"[`{here}`](#{self._anchor(opened)})")
+            elif not (key == "kind" and "const" in entry):  # the heading of the section says it
+                of = f" of `{kind}`" if kind else ""
+                about = self._about(entry, key in part.get("required", ()))
+                text = linked(_sentence(entry.get("description", "")))
+                entries.append(f"#### {self.prefix}`{here}`{of}\n\n{about}{text}{_reason(entry)}\n\n")
+        return "".join([*entries, f"Sections of their own: {', '.join(sections)}.\n\n" if sections else ""])
+
+    def _is_here(self, name: str, path: str) -> bool:
+        """Whether a key is the one that a section of this book opens with."""
+        return (self.before is None or name not in self.before.places) and self._opens(path, name)
+
+    def _own(self, entry: Schema, required: bool, part: str) -> str:
+        """What is to be said of a key whose section begins here."""
+        facts = re.sub(r"\[(section)\]\([^)]*\)", r"\1", self._about(entry, required))
+        text = _sentence(entry.get("description", ""))
+        said = part.startswith(text.removesuffix("."))
+        return f"{facts}{'' if said else linked(text)}{_reason(entry)}".rstrip() + "\n\n"
+
+    def _about(self, entry: Schema, required: bool) -> str:
+        """Type, unit and default."""
+        unit = f" · {entry['x-unit']}" if "x-unit" in entry else ""
+        return f"{self._type(entry)}{unit} · {'**required**' if required else _default(entry)}\n\n"
 
     def _type(self, entry: Schema) -> str:
         """The type of a value in words."""
@@ -149,10 +178,11 @@ class Book:
             if "discriminator" in entry:
                 links = (self._link(kind, ref) for kind, ref in entry["discriminator"]["mapping"].items())
                 return "kind: " + ", ".join(links)
-            kinds = {kind for choice in choices for kind in choice.get("discriminator", {}).get("mapping", ())}
+            kinds = _kinds(entry)
             words = (
-                "the kind alone" if kinds >= set(choice.get("enum", ("",))) else self._type(choice)
+                "the kind alone" if kinds and set(choice.get("enum", ("",))) - {None} <= kinds else self._type(choice)
                 for choice in choices
+                if choice.get("const") is not False  # what YAML 1.1 makes of "off"
             )
             return " or ".join(dict.fromkeys(words))
         return self._plain(entry)
@@ -205,15 +235,37 @@ def _limits(entry: Schema) -> list[str]:
     return [f"{sign} {'2^63' if value == 2**63 else value}" for sign, value in limits]
 
 
+def _slug(heading: str) -> str:
+    """What a heading can be linked to as."""
+    return re.sub(r"\s+", "-", re.sub(r"[^\w\s-]", "", heading).strip().lower())
+
+
+def _guide(place: str) -> str:
+    """How a kind is written, and the page about an agent."""
+    path, _, kind = place.partition(_KIND)
+    page = f" [All about it](../agents/{kind}.md)." if path == "agent" and kind else ""
+    return f" Written `kind: {kind}`.{page}" if kind else page
+
+
+def _reason(entry: Schema) -> str:
+    return f"\n\n*Why:* {linked(entry['x-reason'])}" if "x-reason" in entry else ""
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def _default(entry: Schema) -> str:
-    if "default" not in entry:
-        return ""
+    if "x-default" in entry:
+        return f"default: {linked(entry['x-default'])}"
     value = entry["default"]
     if isinstance(value, dict) and len(value) > 2:
-        return "those below"
-    return f"`{_yaml(value)}`"
+        return "default: those below"
+    return f"default: `{_yaml(value)}`"
 
 
 def _yaml(value: object) -> str:
+    if value in ("on", "off"):  # quotes are YAML 1.1's, whose "off" is false; as a setting it means the same
+        return str(value)
     text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=1000)
     return text.removesuffix("...\n").strip()

@@ -15,9 +15,9 @@ class Target(BaseModel):
     """A metric to move.
 
     Attributes:
-        metric: its name.
-        direction: which way is better.
-        importance: weight in the utility, > 0.
+        metric: name of the metric.
+        direction: whether ``lower`` or ``higher`` is better.
+        importance: weight of this target in the utility, > 0.
         unit: a change worth one point of utility, in score units.
     """
 
@@ -35,12 +35,14 @@ class Target(BaseModel):
 
 
 class Constraint(BaseModel):
-    """A limit on a metric: at least / at most ``value``, absolute or relative to a named state's score.
+    """A limit on a metric, absolute or relative to the score of another state.
 
     Attributes:
-        metric: its name.
-        at_least, at_most: exactly one is given; with ``relative_to`` it is an offset to that score.
-        relative_to: ``"absolute"``, ``"start"`` (S_0) or ``"fixed"`` (the fixed run at the same depth).
+        metric: name of the metric.
+        at_least: the score may be no lower than this. Exactly one of ``at_least`` and ``at_most`` is given.
+        at_most: the score may be no higher than this.
+        relative_to: what the limit is an offset to: nothing (``absolute``), the score of S_0 (``start``), or that of
+            the run under fixed weights at the same depth (``fixed``).
         unit: the change that counts as one, in score units; misses of several constraints are added in it.
     """
 

@@ -114,9 +114,10 @@ class Bounds(BaseModel):
     """What an answer is projected into: a box for each loss and a trust region.
 
     Attributes:
-        low, high: limits of every magnitude; ``None`` sets none (the paper's recipes).
-        per_loss: loss name -> (low, high), in place of the common ones.
-        trust: largest factor by which a magnitude may change in one stage; ``None`` sets none.
+        low: the smallest weight that a loss which is on may have; ``None`` sets none, as the paper's recipes do.
+        high: the largest weight that a loss may have; ``None`` sets none, as the paper's recipes do.
+        per_loss: loss name -> [low, high], in place of the common ones.
+        trust: largest factor by which a weight may change in one stage, the trust region; ``None`` sets none.
         frozen: losses whose weight may not change, e.g. the anchor of log-ratios.
         switch: whether a loss may be switched on or off.
     """

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Literal
+import sys
+from typing import Annotated, Literal
 
 import pytest
 import yaml
@@ -15,6 +16,7 @@ from lossagent.errors import UnknownName
 from lossagent.schema import FILES, schema
 from lossagent.schema.described import described
 from lossagent.schema.docstrings import entries, said_of
+from lossagent.schema.reasons import known
 
 jsonschema = pytest.importorskip("jsonschema")
 
@@ -120,6 +122,52 @@ def test_a_number_without_a_unit_is_refused() -> None:
 
     with pytest.raises(ValueError, match=r"Bare\.quux is a number without a unit"):
         described(Bare, "bare")
+
+
+def test_a_default_or_a_limit_without_a_reason_is_refused() -> None:
+    class Settled(BaseModel):
+        """A name.
+
+        Attributes:
+            name: what it is called.
+        """
+
+        name: str = "it"
+
+    class Limited(BaseModel):
+        """Steps.
+
+        Attributes:
+            iterations: how many.
+        """
+
+        iterations: tuple[Annotated[int, Field(ge=1)], ...]
+
+    with pytest.raises(ValueError, match=r"Settled\.name has a default or a limit and no reason: add to lossagent"):
+        described(Settled, "settled")
+    with pytest.raises(ValueError, match=r"Limited\.iterations has a default or a limit and no reason"):
+        described(Limited, "limited")
+
+
+def test_every_reason_is_of_a_setting_that_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: set[str] = set()
+
+    def noted(owner: type, key: str) -> str:
+        asked.update(f"{one.__name__}.{key}" for one in owner.__mro__)
+        return "Because."
+
+    monkeypatch.setattr(sys.modules[described.__module__], "reason_of", noted)
+    for kind in FILES:
+        described(*FILES[kind])
+    assert known() - asked == set()
+    assert len(known()) > 200
+
+
+def test_what_is_completed_has_its_default_in_words() -> None:
+    parts = schema("loop")["$defs"]
+    assert parts["Constraint"]["properties"]["unit"]["x-default"] == "the metric's own"
+    assert "default" not in parts["Constraint"]["properties"]["unit"]
+    assert "respond" in schema("loop")["properties"]["agent"]["x-default"]
 
 
 def test_kinds_need_no_description() -> None:

@@ -135,7 +135,7 @@ def fit_shares(shares: Mapping[str, float], initial: Weights) -> None:
 
 
 class BalanceSettings(AgentOptions):
-    """Gradient-norm balancing; see :class:`Balance`."""
+    """Each loss gets its share of the gradient; see :class:`Balance`."""
 
     kind: Literal["balance"] = "balance"
     shares: dict[str, float] = Field(default={})

@@ -50,7 +50,7 @@ class Climb:
     Attributes:
         step: factor of the first moves, > 1; the trust region limits it.
         grow: by what the logarithm of a loss's step is multiplied after success, >= 1.
-        shrink: by what after failure in both directions, in (0, 1].
+        shrink: by what it is multiplied after failure in both directions, in (0, 1].
         restart: whether training goes back after a failed move; else only the weights do.
     """
 
@@ -204,7 +204,7 @@ def _ways(view: View, past: _Past, base: Weights) -> Iterator[Way]:
 
 
 class ClimbSettings(AgentOptions):
-    """Hill climbing; see :class:`Climb`."""
+    """Hill climbing, one weight a stage; see :class:`Climb`."""
 
     kind: Literal["climb"] = "climb"
     step: float = Field(default=3.0, gt=1, allow_inf_nan=False)

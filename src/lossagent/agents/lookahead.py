@@ -130,7 +130,7 @@ def _best(view: View, children: tuple[State, ...]) -> State | None:
 
 
 class LookaheadSettings(AgentOptions):
-    """Look ahead; see :class:`Lookahead`."""
+    """Several candidates are trained from one state, and the best is gone on from; see :class:`Lookahead`."""
 
     kind: Literal["lookahead"] = "lookahead"
     width: int = Field(default=2, ge=2)

@@ -55,7 +55,7 @@ class Random:
 
 
 class RandomSettings(AgentOptions):
-    """Random weights.
+    """Random moves from the weights before.
 
     Attributes:
         spread: largest factor of a move, ``null`` for the trust region's.

@@ -56,7 +56,7 @@ Numbers = Annotated[dict[str, float], BeforeValidator(_plain)]
 
 
 class ScheduleSettings(AgentOptions):
-    """A schedule; weights are given by name, or as ``l1:gan=1.0:0.1``.
+    """A plan made beforehand; weights are given by name, or as ``l1:gan=1.0:0.1``.
 
     Attributes:
         shape: ``linear`` and ``cosine`` move to ``end``, ``step`` multiplies by ``factors``, ``table`` lists weights.

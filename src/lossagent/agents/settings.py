@@ -14,12 +14,12 @@ from lossagent.weights import Weights
 
 
 class RollbackSettings(BaseModel):
-    """The rollback guard.
+    """The rollback guard: a stage that made things worse beyond its noise is undone.
 
     Attributes:
         tolerance: metric -> change that counts as noise, in score units; goes before the experiment's.
         drift: whether the fixed run's change at the same depths is taken off, where it is known.
-        patience: how often one state is gone back to.
+        patience: how often one state is gone back to; then the best state below it is accepted.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,7 +41,7 @@ class AgentOptions(BaseModel, ABC):
     """Settings of an agent; each kind adds ``kind: Literal["its name"] = "its name"`` and what it needs.
 
     Attributes:
-        rollback: guard it with a rollback, with tolerances where a mapping is given.
+        rollback: whether the guard goes back from stages that made things worse; a mapping sets how.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

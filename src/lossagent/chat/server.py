@@ -40,8 +40,8 @@ class OpenAICompatible:
         base_url: e.g. ``http://127.0.0.1:8000/v1``; a query is kept, a user name or password in it is refused.
         model: name that the server knows.
         key_env: environment variable that holds the key, read at each call; sent only if set. ``None`` sends none.
-        answer_mode: how the form of answers is handed over (see :data:`lossagent.chat.Mode`); ``"auto"`` probes
-            the server at first use and takes a mode that it enforces.
+        answer_mode: how the form of answers is handed over: in the field of that name, or not at all (``none``);
+            ``auto`` probes the server at first use and takes a mode that it enforces.
         temperature: of sampling; ``None`` leaves it to the server (some models refuse any).
         limit_field: name of the field that caps the length; newer hosted models want ``max_completion_tokens``.
         timeout: longest single try, in seconds; the deadline holds beside it.

@@ -13,7 +13,8 @@ class Spending:
     Args:
         max_total_tokens: cap on prompt and completion tokens together, ``None`` for none.
         max_cost: cap on the cost, in the currency of the prices, ``None`` for none.
-        prompt_price, completion_price: price of a million tokens.
+        prompt_price: price of a million tokens of the prompts.
+        completion_price: price of a million tokens of the answers.
     """
 
     def __init__(

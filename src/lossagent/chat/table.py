@@ -32,7 +32,7 @@ class Hiding(BaseModel):
 
 
 class EmbeddedSettings(Hiding):
-    """See :class:`lossagent.chat.Embedded`."""
+    """A small model in this process, on the CPU; see :class:`lossagent.chat.Embedded`."""
 
     kind: Literal["embedded"] = "embedded"
     model: str = "smollm2-135m-instruct"
@@ -44,7 +44,10 @@ class EmbeddedSettings(Hiding):
 
 
 class ServerSettings(Hiding):
-    """See :class:`lossagent.chat.OpenAICompatible`. The key itself has no place here: ``key_env`` names a variable."""
+    """A server that speaks the OpenAI chat protocol; see :class:`lossagent.chat.OpenAICompatible`.
+
+    The key itself has no place here: ``key_env`` names a variable.
+    """
 
     kind: Literal["server"] = "server"
     base_url: str
@@ -62,7 +65,9 @@ class ServerSettings(Hiding):
 
 
 class ScriptedSettings(Hiding):
-    """See :class:`lossagent.chat.Scripted`. A question's seed picks its reply, so a resumed run gets the same ones.
+    """Replies that stand in the file, for tests; see :class:`lossagent.chat.Scripted`.
+
+    A question's seed picks its reply, so a resumed run gets the same ones.
 
     Attributes:
         replies: what is answered; the question's seed modulo their number picks one.
@@ -74,10 +79,10 @@ class ScriptedSettings(Hiding):
 
 
 class ReplaySettings(Hiding):
-    """The answers of a recorded run, see :class:`lossagent.chat.Replay`.
+    """The answers of a recorded run; see :class:`lossagent.chat.Replay`.
 
     Attributes:
-        run: its folder.
+        run: folder of the recorded run.
     """
 
     kind: Literal["replay"] = "replay"

@@ -23,7 +23,7 @@ class ImagesSettings(Settings):
         without: sets whose images are left out here, e.g. ``[feedback]`` for the rest of a folder that feedback images
             are drawn from.
         demo: part of the photographs that ship in Python packages, in place of ``images``.
-        degradation: in place of the experiment's.
+        degradation: how low-quality images of this set are made, in place of the experiment's way.
         condition: what the images suffer from, e.g. ``noise25``; scores are averaged within conditions first.
         crop: images are cropped at the centre to multiples of it (PromptIR's evaluation: 16).
         weight: how often training draws from this part, relative to the others.
@@ -82,9 +82,9 @@ class DataSettings(Settings):
     """Training images and the sets of images kept apart.
 
     Attributes:
-        train: what is trained on.
-        feedback: the agent sees their scores.
-        selection: they choose the checkpoint to keep; without them the last state is reported.
+        train: the images that are trained on.
+        feedback: the images whose scores the agent sees after each stage.
+        selection: the images that choose the checkpoint to keep; without them the last state is reported.
         test: name -> set that is reported and never used for a choice.
         degradation: how low-quality images are made.
         patch: side of a training patch in low-quality pixels.

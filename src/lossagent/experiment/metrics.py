@@ -29,7 +29,7 @@ class PyIQASettings(Settings):
 
     Attributes:
         name: pyiqa's name of it, e.g. ``clipiqa``.
-        options: of pyiqa's own class.
+        options: arguments of pyiqa's own class; unknown ones are refused.
         border: pixels left out on each side.
         batch: images of one size that are scored at once, ``null`` for 16, or 1 for large language models.
         device: ``cpu``, ``cuda``, ...; ``null`` for where the run computes.
@@ -59,7 +59,8 @@ class _OwnSettings(Settings):
     Attributes:
         direction: whether ``lower`` or ``higher`` is better.
         unit: a change worth speaking of.
-        low, high: the range, ``null`` where open.
+        low: the lowest score there can be, ``null`` where there is none.
+        high: the highest score there can be, ``null`` where there is none.
         reference: whether it compares with the ground truth.
         deadline: seconds that one image may take; for a command, one call of all images together.
     """
@@ -77,7 +78,7 @@ class PythonSettings(_OwnSettings):
 
     Attributes:
         file: the Python file.
-        function: its name in there.
+        function: name of the function in the file.
     """
 
     kind: Literal["python"] = "python"
@@ -86,7 +87,7 @@ class PythonSettings(_OwnSettings):
 
 
 class CommandSettings(_OwnSettings):
-    """An executable that gets paths of PNG files and prints JSON, see :mod:`lossagent.metrics.command`.
+    """An executable that gets paths of PNG files and prints JSON.
 
     Attributes:
         command: the executable and its first arguments; no shell sees them.

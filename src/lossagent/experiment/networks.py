@@ -10,12 +10,12 @@ from lossagent.experiment.base import Settings
 
 
 class NetworkSettings(Settings):
-    """A network.
+    """A network: what it is made of and what it starts from.
 
     Attributes:
         network: ``compact``, ``swinir``, ``promptir``, ... or an import path ``my.module:Net``; ``spandrel`` for the
             architecture that spandrel finds in the file ``start``.
-        arguments: constructor arguments.
+        arguments: arguments of the network's constructor, by name.
         start: checkpoint to start from: a path, the name of one of ours (``compact_x4``) or of an asset.
         key: entry of the checkpoint that holds the weights; ``null`` looks for ``params_ema``, ``params``, ...
     """
@@ -55,7 +55,7 @@ class LossSettings(Settings):
         isotropic: of ``tv``: gradient lengths rather than the sum of both directions.
         refine: of ``ldl``: leave alone what the average of the weights does worse.
         metric: of ``metric``: the metric that is the loss, ``pyiqa:NAME``.
-        metric_options: of that metric, see ``options`` of a pyiqa metric.
+        metric_options: of ``metric``: arguments of pyiqa's own class.
         download: of ``metric``: whether weights that are missing may be fetched.
         unpickle: of ``metric``: whether checkpoints may hold more than tensors, which can run any code.
         sharpened: whether it compares with the sharpened target where the degradation makes one; ``null`` for what is

@@ -24,10 +24,10 @@ class DescriberSettings(Hiding):
 
 
 class ServerReviewerSettings(ServerSettings, ReviewOptions):
-    """A vision model behind a server; see :class:`lossagent.chat.OpenAICompatible` and :class:`ReviewOptions`.
+    """A vision model behind a server that speaks the OpenAI chat protocol.
 
     Attributes:
-        temperature: lower than for an agent, so that remarks on two states differ for the images' sake.
+        temperature: of sampling; ``null`` leaves it to the server (some models refuse any).
     """
 
     temperature: float | None = Field(default=0.2, ge=0, allow_inf_nan=False)
@@ -42,7 +42,7 @@ class ServerReviewerSettings(ServerSettings, ReviewOptions):
 
 
 class CoInstructSettings(Hiding, ReviewOptions):
-    """Co-Instruct in this process; see :class:`lossagent.objectives.co_instruct.CoInstruct`.
+    """Co-Instruct, the paper's reviewer, in this process.
 
     Attributes:
         model: a folder, or a name whose files are in the hub's cache.

@@ -31,17 +31,17 @@ class Experiment(Settings):
     Attributes:
         name: name of the run.
         seed: seed of data, draws and discriminators.
-        scale: upscaling factor.
+        scale: upscaling factor from low-quality inputs to restored images.
         restorer: the network that is trained.
-        losses: the loss repository with the weights of the first stage.
-        data: image sets.
-        goal: what is wanted.
+        losses: name -> loss, with the weight of the first stage.
+        data: the images that are trained on, and the sets that are kept apart.
+        goal: what the run is steered towards.
         metrics: the user's own metrics, and those of pyiqa that need settings.
         reviewers: who looks at the feedback images and says in words what there is to see.
         guards: metrics that are measured and shown, never steered by.
-        agent: who decides.
+        agent: who decides the weights of each stage.
         chat: the language model, for agents that ask one.
-        bounds: what answers are projected into.
+        bounds: what every answer is projected into before it is trained.
         tolerance: metric -> change that counts as noise, in score units, where the noise is not estimable.
         training: how the stages are trained.
         people: what people are asked about the restored feedback images, ``null`` for nobody.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
@@ -12,11 +12,18 @@ from pydantic_core import core_schema
 
 from lossagent.agents.table import AGENTS
 from lossagent.schema.docstrings import said_of, summary
+from lossagent.schema.reasons import reason_of
 from lossagent.schema.units import unit_of
 
 M = TypeVar("M", bound=BaseModel)
-COMPLETED = {"Target": ("direction", "unit"), "Constraint": ("unit",), "LoopSettings": ("agent",)}
-"""Settings -> required keys that are completed where a file leaves them out."""
+_OF_THE_METRIC = "the metric's own"
+COMPLETED: Mapping[str, Mapping[str, str]] = {
+    "Target": {"direction": _OF_THE_METRIC, "unit": _OF_THE_METRIC},
+    "Constraint": {"unit": _OF_THE_METRIC},
+    "LoopSettings": {"agent": "`respond`, with `restart: never` unless `can_restart`"},
+}
+"""Settings -> key that is completed where a file leaves it out -> with what."""
+LIMITS = frozenset({"minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"})
 SHORT: Mapping[str, tuple[JsonSchemaValue, ...]] = {
     "EvidenceOptions": ({"type": "boolean"},),
     "ImagesSettings": ({"type": "string"}, {"type": "array", "items": {"type": "string"}}),
@@ -35,7 +42,8 @@ def described(root: type[BaseModel], title: str) -> dict[str, Any]:
         title: for people.
 
     Raises:
-        ValueError: a key without a description, or a number without a unit, each with what to do.
+        ValueError: a key without a description, a number without a unit, a default or a limit without a reason, each
+            with what to do.
     """
     made = root.model_json_schema(schema_generator=_Described)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": title}
@@ -53,13 +61,17 @@ class _Described(GenerateJsonSchema):
             entry.pop("title", None)
             entry.update(said[key])
         made["description"] = summary(owner)
-        left_out = COMPLETED.get(owner.__name__, ())
+        left_out = COMPLETED.get(owner.__name__, {})
+        for key, words in left_out.items():
+            properties[key].pop("default", None)
+            properties[key]["x-default"] = words
         if "required" in made:
             made["required"] = [key for key in made["required"] if key not in left_out]
         if "thoughts" in properties:  # what YAML 1.1 reads "off" as
             properties["thoughts"]["anyOf"] += [{"const": False}]
         if owner.__name__ == "LoopSettings":
-            properties["agent"] = {"anyOf": [properties["agent"], {"enum": [*AGENTS, None]}], **said["agent"]}
+            either: JsonSchemaValue = {"anyOf": [properties["agent"], {"enum": [*AGENTS, None]}]}
+            properties["agent"] = {**either, **said["agent"], "x-default": left_out["agent"]}
         if owner.__name__ == "Arm":
             return {"title": "Arm", "description": made["description"], "type": ["object", "null"]}
         if owner.__name__ in SHORT:
@@ -82,7 +94,7 @@ class _Described(GenerateJsonSchema):
 
 
 def _said(owner: type[BaseModel], key: str, entry: JsonSchemaValue) -> JsonSchemaValue:
-    """Description and unit of a key."""
+    """Description, unit and reason of a key."""
     field = owner.model_fields[key]
     if key == "kind" and "const" in entry:
         return {"description": "which one this is."}
@@ -92,9 +104,26 @@ def _said(owner: type[BaseModel], key: str, entry: JsonSchemaValue) -> JsonSchem
             f"{owner.__module__}.{owner.__name__}.{key} has no description: add it to the Attributes section of its "
             "docstring."
         )
-    if not re.search(r"\b(int|float)\b", str(field.annotation)):
-        return {"description": text}
-    unit = unit_of(owner.__name__, key)
-    if unit is None:
-        raise ValueError(f"{owner.__name__}.{key} is a number without a unit: add it to lossagent.schema.units.")
-    return {"description": text, "x-unit": unit}
+    said: JsonSchemaValue = {"description": text}
+    if re.search(r"\b(int|float)\b", str(field.annotation)):
+        unit = unit_of(owner.__name__, key)
+        if unit is None:
+            raise ValueError(f"{owner.__name__}.{key} is a number without a unit: add it to lossagent.schema.units.")
+        said["x-unit"] = unit
+    reason = reason_of(owner, key)
+    if reason is not None:
+        said["x-reason"] = reason
+    elif not field.is_required() or _limited(entry):
+        raise ValueError(
+            f"{owner.__name__}.{key} has a default or a limit and no reason: add to lossagent.schema.reasons why it is "
+            "what it is, or when to take another."
+        )
+    return said
+
+
+def _limited(entry: Any) -> bool:  # noqa: ANN401  (a part of a schema)
+    """Whether a number is held to a limit anywhere in a value."""
+    if isinstance(entry, Mapping):
+        parts = cast("Mapping[str, Any]", entry)
+        return bool(LIMITS & parts.keys()) or any(map(_limited, parts.values()))
+    return isinstance(entry, list) and any(map(_limited, cast("list[Any]", entry)))

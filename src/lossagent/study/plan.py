@@ -25,15 +25,16 @@ class Study(Settings):
     """A study. The experiment comes from a file, a recipe, or stands inside.
 
     Attributes:
-        name: of the study.
-        experiment: experiment file, relative to the study file.
-        recipe: name of a recipe and perhaps its scale, ``classical-sr-small``.
-        base: the experiment itself; :meth:`load` puts it here, with ``changes`` and overrides merged in.
-        changes: merged into the experiment.
-        seeds: of all arms that have none of their own.
-        objectives: name -> changes of the experiment.
-        arms: name -> changes of the experiment.
-        tuned: full runs under other fixed weights.
+        name: name of the study.
+        experiment: path of the experiment file, relative to the study file.
+        recipe: name of a recipe in the place of a file, perhaps with its scale: ``classical-sr-small``.
+        base: the experiment itself in the place of a file; :meth:`load` puts it here, with ``changes`` and overrides
+            merged in.
+        changes: what all arms have that the experiment has not; merged into it.
+        seeds: seeds of all arms that have none of their own.
+        objectives: name -> what the experiment has under this objective.
+        arms: name -> what the experiment has in this arm.
+        tuned: full runs under other fixed weights, the best of which arms are compared with.
         primary: the comparison that the conclusion rests on.
         know_fixed: every arm knows the fixed arm's scores of its seed, depth by depth, so that agents can take the
             drift off. The fixed run is then a cost of every arm; the page says so.

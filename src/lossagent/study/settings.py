@@ -19,8 +19,8 @@ class SeedRange(Settings):
     """Seeds in a row.
 
     Attributes:
-        first: the first one.
-        count: how many.
+        first: the first seed.
+        count: how many seeds follow, the first one among them.
     """
 
     first: Seed = 0
@@ -39,7 +39,7 @@ def listed(seeds: Seeds) -> tuple[int, ...]:
 
 
 class Arm(Settings):
-    """One arm: what its experiment has that the others have not.
+    """One arm: what its experiment has that the others have not; ``seeds`` among it are the arm's own.
 
     Attributes:
         changes: of the experiment; in a file they stand beside ``seeds``.
@@ -64,8 +64,8 @@ class Tuned(Settings):
     """Full runs under other fixed weights; arms named ``fixed@NAME``.
 
     Attributes:
-        full: name -> loss -> weight of the first stage and of every other; losses left out keep theirs.
-        seeds: their own, ``None`` for the study's.
+        full: name -> loss -> weight of the whole run; losses left out keep theirs.
+        seeds: seeds of the full runs, ``None`` for the study's.
     """
 
     full: Annotated[
@@ -79,10 +79,12 @@ class Limit(Settings):
     """What has to hold for a claim.
 
     Attributes:
-        metric: its name.
-        at_least, at_most: exactly one is given.
-        relative_to: what it is an offset to: S_0, or the fixed arm of that seed.
-        times: it is a factor of that score, not an offset.
+        metric: name of the metric.
+        at_least: the score may be no lower than this; exactly one of ``at_least`` and ``at_most`` is given.
+        at_most: the score may be no higher than this.
+        relative_to: what the limit is an offset to: nothing (``absolute``), the score of S_0 (``start``), or that of
+            the ``fixed`` arm of the same seed.
+        times: the limit is a factor of that score, not an offset: ``at_most: 1.05`` allows 5 % more.
     """
 
     metric: str
@@ -104,12 +106,13 @@ class Primary(Settings):
     """The one comparison that the conclusion rests on.
 
     Attributes:
-        arm, against: two arms; ``against`` may be the best of the full runs.
-        metric: compared on the selected states.
-        set: the test set.
-        objective: of which objective, ``None`` where there is one.
-        test: the paired test over seeds.
-        guards: limits that must hold too.
+        arm: the arm that the claim is about.
+        against: the arm that it is compared with, or ``tuned-fixed``, the best of the full runs.
+        metric: the score that is compared, that of the selected states.
+        set: the test set whose images are scored.
+        objective: name of the objective that it is about, ``None`` where there is one.
+        test: the paired test over seeds: ``permutation`` of signs, or Student's ``t``.
+        guards: limits that the better arm has to keep, in the mean over seeds.
     """
 
     arm: str

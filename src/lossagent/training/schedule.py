@@ -20,9 +20,9 @@ class Schedule(BaseModel):
         warmup_iterations: the rate rises linearly from rate / n to the rate over the first n iterations.
         iterations: the iteration at which a cosine arrives at ``minimum``, where it stays; ``null`` for stages x
             iterations.
-        minimum: where a cosine ends.
+        minimum: the rate that a cosine ends at.
         milestones: iterations from which on ``steps`` multiplies the rate by ``gamma`` once more.
-        gamma: that factor.
+        gamma: factor by which ``steps`` multiplies the rate at each milestone.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

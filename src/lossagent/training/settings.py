@@ -19,21 +19,22 @@ class TrainingSettings(BaseModel):
         accumulate: micro-batches that a step's gradient is the mean of; less memory, the same step where the network
             is made of parts that look at one image at a time (see ``docs/many-gpus.md`` for those that are not).
         optimizer: of the restorer: ``adam``, or ``adamw`` with decoupled weight decay. Discriminators have Adam.
-        weight_decay: of the restorer's optimizer.
+        weight_decay: weight decay of the restorer's optimizer.
         learning_rate: highest rate of the restorer's optimizer.
-        schedule: how it changes with the iteration counted from S_0.
-        discriminator_learning_rate, discriminator_schedule: the same for discriminators.
-        betas: of all optimizers.
+        schedule: how the restorer's rate changes with the iteration counted from S_0.
+        discriminator_learning_rate: highest rate of the discriminators' optimizers.
+        discriminator_schedule: how the discriminators' rate changes with the iteration.
+        betas: decay of the running means of all optimizers: of the gradient, of its square.
         ema: decay of the exponential moving average of the restorer's weights, ``null`` for none.
-        score: whether the ``ema`` or the ``raw`` weights restore images.
-        precision: ``fp32`` or ``bf16`` autocast.
+        score: whether the averaged (``ema``) or the ``raw`` weights restore the images that are scored.
+        precision: of the forward passes: ``fp32``, or ``bf16`` by autocast.
         clip: largest norm of the restorer's gradient, ``null`` for no clipping.
         warmup: steps of the discriminators alone before S_0; counted in the budget.
         idle_discriminator: while the adversarial loss is off its discriminator goes on to ``train``, or has a new
             ``warmup`` on return; both are counted.
-        channels_last: memory format of networks and images.
+        channels_last: whether networks and images lie in memory with their channels last.
         max_skipped: steps in a row that may be skipped for a non-finite loss or gradient before the run ends.
-        deterministic: deterministic kernels on a GPU; exact resume there needs it.
+        deterministic: whether a GPU takes deterministic kernels; exact resume there needs them.
         threads: CPU threads of torch, ``null`` for its default; recorded, results depend on it.
         workers: threads that prepare batches; ``null`` takes none on a CPU, where they would compete with training,
             and two beside an accelerator.

@@ -17,17 +17,18 @@ class HybridOptions(BaseModel):
     """Where candidates come from, how the language model is asked, and how much its preference counts.
 
     Attributes:
-        source: ``respond``: what the response model proposes (:func:`lossagent.agents.respond.estimates.proposals`);
-            ``moves``: keeping the weights, and raising or lowering one or two of them by ``step``.
+        source: ``respond``: what the response model proposes (what it expects most of, keeping the weights, an
+            optimistic choice, draws from its posterior); ``moves``: keeping the weights, and raising or lowering one or
+            two of them by ``step``.
         candidates: how many at most; with ``ask: pairs`` K of them cost K (K - 1) short questions.
         step: factor of one move, > 1.
         ask: ``pairs``: two candidates at a time, in both orders, scored by the log-probability of the answer, for
             small models; ``choice``: one question that lists them all, answered in words, for large ones.
         trust_llm: standard deviations of its predicted gain by which the language model's preference can raise or
-            lower a candidate; ``"all"``: its preference alone decides.
-        thoughts: reasons. For a choice before or after the letter, in one answer; for pairs ``"last"`` asks one further
-            short question after all others. ``None`` is ``"first"`` for a choice, ``"off"`` for pairs.
-        history: the last k states in the prompts, or ``"all"``; the predictions digest all of them.
+            lower a candidate; ``all``: its preference alone decides.
+        thoughts: reasons. For a choice before or after the letter, in one answer; for pairs ``last`` asks one further
+            short question after all others. ``None`` is ``first`` for a choice, ``off`` for pairs.
+        history: the last k states in the prompts, or ``all``; the predictions digest all of them.
         evidence: what the prompts say beside weights and scores.
         retries: further tries after a choice that cannot be used.
         deadline: seconds for one question.

@@ -68,7 +68,7 @@ class LLMOptions(BaseModel):
             paper's line, first in JSON).
         direction: whether the prompts say which way of the score is better (Table 7): ``system_off`` drops it from
             the system prompt, ``all_off`` from the customised needs too.
-        history: ``"all"`` or the last k states with their weights and scores (Table 8: 2).
+        history: ``all`` or the last k states with their weights and scores (Table 8: 2).
         example: whether the needs show an example of the form (Table 9).
         constrain: whether the engine is handed a grammar or schema.
         retries: further tries after an answer that cannot be used, the problem quoted (Table 9: 0).
@@ -77,7 +77,7 @@ class LLMOptions(BaseModel):
         share: whether questions about single images begin with all that they have in common and end with the image's
             own scores, so that an engine with a prefix cache reads the common part once. The paper's order, which
             puts the scores beside the weights, shares nothing but the system prompt.
-        evidence: what is said beside weights and scores.
+        evidence: what the prompts say beside weights and scores.
         deadline: seconds for one question.
         total: seconds for all questions of one decision; what is left over is not asked, and recorded.
         prompt_limit: tokens of the prompts; above it the history is summarised, and that is recorded.

@@ -51,7 +51,7 @@ class Respond:
         exploit: in so many stages at the end nothing is tried out: the expected change decides.
         restart: where a stage may start. ``"any"``: wherever the outcome promises most; ``"worse"``: at the best
             state if the last stage was worse beyond its noise; ``"never"``: at the last state.
-        forget: each stage counts so many times the next, in (0, 1].
+        forget: a stage counts this many times as much as the one after it, in (0, 1].
         safety: probability with which constraints must be kept, in [0, 1).
     """
 
@@ -132,12 +132,14 @@ class RespondSettings(AgentOptions):
     """Steering by a response model; see :class:`Respond`.
 
     Attributes:
-        explore: ``ucb``, ``thompson`` or ``mean``.
-        optimism: standard deviations added under ``ucb``.
-        exploit: stages at the end in which nothing is tried out.
-        restart: ``any``, ``worse`` or ``never``.
-        forget: each stage counts so many times the next.
-        safety: probability with which constraints must be kept.
+        explore: what a candidate is judged by: ``ucb``, what is expected and ``optimism`` standard deviations;
+            ``thompson``, one draw from the posterior; ``mean``, what is expected alone.
+        optimism: standard deviations that ``ucb`` adds to what is expected.
+        exploit: stages at the end in which nothing is tried out and what is expected decides.
+        restart: where a stage may start: at ``any`` state that promises most; at the best one if the last stage was
+            ``worse`` beyond its noise; or ``never`` anywhere but at the last, for trainers that cannot go back.
+        forget: a stage counts this many times as much as the one after it.
+        safety: probability with which a stage must keep all constraints to be chosen.
     """
 
     kind: Literal["respond"] = "respond"

@@ -17,13 +17,16 @@ class SearchSettings(AgentOptions):
     """A black-box optimiser.
 
     Attributes:
-        method: ``gp``, ``tpe``, ``cmaes`` or ``random``.
-        restart_from: each stage starts from the ``head``, the ``best`` state so far or the ``start`` (S_0).
-        credit: a stage is credited with the ``change`` against its parent or with the ``score`` of its state.
+        method: ``gp``: a Gaussian process; ``tpe``: tree-structured Parzen estimators; ``cmaes``: CMA-ES; ``random``:
+            uniform draws from the same space, which need no package.
+        restart_from: the state that each stage starts from: the last one (``head``), the ``best`` so far, or the
+            untouched network (``start``).
+        credit: what a stage is credited with: the ``change`` against the state it started from, or the ``score`` of the
+            state it led to.
         range: largest factor between a weight and the initial one.
         startup: evaluations before the model of TPE or of the GP is asked.
         population: candidates of a generation of CMA-ES.
-        sigma: standard deviation of its first generation, in natural log of a ratio.
+        sigma: standard deviation of CMA-ES' first generation, in natural log of a ratio to the initial weight.
     """
 
     kind: Literal["search"] = "search"
