@@ -117,6 +117,11 @@ class Goal(BaseModel):
         return tuple(dict.fromkeys(part.metric for part in parts))
 
     @property
+    def moved(self) -> tuple[str, ...]:
+        """The metrics that states are compared by: those to move, and those that have a limit."""
+        return tuple(dict.fromkeys(part.metric for part in (*self.targets, *self.constraints)))
+
+    @property
     def has_utility(self) -> bool:
         """Whether states can be compared by a number."""
         return bool(self.scalar)

@@ -16,7 +16,7 @@ from typing import Any, Protocol, runtime_checkable
 import yaml
 from filelock import FileLock, Timeout
 
-from lossagent.errors import Damaged, Refused, RunBusy
+from lossagent.errors import Damaged, Failed, Refused, RunBusy
 from lossagent.events import EVENTS, AnyEvent, Warned
 from lossagent.records import Exchange, State
 from lossagent.trajectory import Trajectory
@@ -85,12 +85,26 @@ def read_lines(path: Path) -> tuple[list[str], bool]:
 
 
 def append_line(path: Path, line: str) -> None:
-    """Appends one line and synchronises it to disk."""
-    new = not path.exists()
-    with path.open("a", encoding="utf-8") as file:
-        file.write(line + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    """Appends one line and synchronises it to disk; a line that does not fit leaves nothing behind.
+
+    Raises:
+        Failed: the disk is full or not writable.
+    """
+    new, rest = not path.exists(), (line + "\n").encode()
+    try:
+        with path.open("ab", buffering=0) as file:
+            before = os.fstat(file.fileno()).st_size
+            try:
+                while rest:
+                    rest = rest[file.write(rest) :]
+                os.fsync(file.fileno())
+            except BaseException:
+                file.truncate(before)  # the next line would else be glued to half of this one
+                raise
+    except OSError as error:
+        raise Failed(
+            f"{path} cannot be written: {error.strerror}. What is in it is whole; make room and go on."
+        ) from error
     if new:
         sync_folder(path.parent)
 

@@ -54,6 +54,20 @@ def test_scores_are_asked_for_in_evaluation_mode_and_never_in_the_sanity_check(t
     assert not module.frozen.training  # what was frozen stays so
 
 
+def test_a_fast_dev_run_scores_once_and_tells_nothing(tmp_path):
+    steering = little(tmp_path / "run", stages=2)
+    seen = []
+
+    def look(module):
+        seen.append(module.trainer.global_step)
+        return score(module)
+
+    fit = trainer(tmp_path, SteeringCallback(steering, Every(steps=2), score=look), fast_dev_run=4)
+    fit.fit(Pulled(steering), batches())
+    assert seen == [0]
+    assert steering.newest is None
+
+
 def test_accumulated_batches_are_one_step(tmp_path):
     steering = little(tmp_path / "run", stages=2)
     module, seen = Pulled(steering), []

@@ -1,5 +1,7 @@
 """Stages of a loop of one's own: when they end, what is told, how they go on."""
 
+import math
+
 import pytest
 import torch
 from little_loop import Loop
@@ -102,6 +104,22 @@ def test_a_loop_with_checkpoints_of_its_own_goes_on_inside_a_stage(tmp_path):
     assert torch.equal(again.net.place, whole.net.place)
 
 
+def test_a_checkpoint_stays_that_of_the_scores_on_record(tmp_path):
+    loop = Loop(tmp_path / "run")
+    loop.run(Every(steps=4), snapshots=Snapshots(tmp_path / "kept", net=loop.net))
+    place = loop.net.place.detach().clone()
+    again = Loop(tmp_path / "run")
+    again.net.place.data += 3  # another network, which says that it is S_0
+    course = again.course(Every(steps=4), snapshots=Snapshots(tmp_path / "kept", net=again.net))
+    course.load_state_dict({**course.state_dict(), "at": 0})
+    with course:
+        while not course.over:
+            again.step()
+            course.step()
+    Snapshots(tmp_path / "kept", net=again.net).load(4)
+    assert torch.equal(again.net.place, place)
+
+
 def test_a_rollback_brings_the_parts_back(tmp_path):
     loop = Loop(tmp_path / "run", agent={"kind": "random", "rollback": True, "spread": 8.0}, can_restart=True, stages=8)
     folder = tmp_path / "run" / "checkpoints"
@@ -116,7 +134,9 @@ def test_a_rollback_brings_the_parts_back(tmp_path):
     assert any(s.parent != s.id - 1 for s in loop.steering.trajectory.states[1:])
 
 
-@pytest.mark.parametrize("given", [{}, {"steps": 1, "epochs": 1}, {"steps": 0}, {"seconds": -1.0}])
+@pytest.mark.parametrize(
+    "given", [{}, {"steps": 1, "epochs": 1}, {"steps": 0}, {"seconds": -1.0}, {"seconds": math.inf}]
+)
 def test_a_length_that_makes_no_sense_is_refused(given):
     with pytest.raises(Refused, match="stage"):
         Every(**given)
@@ -131,3 +151,7 @@ def test_what_a_course_needs_is_said_at_once(tmp_path):
     course = Loop(tmp_path / "other").course(Every(steps=1))
     with pytest.raises(Refused, match="not begun"):
         course.step()
+    with pytest.raises(Refused, match="found -1"):
+        course.step(-1)
+    with pytest.raises(Refused, match="missing: at, epochs, inside"):
+        course.load_state_dict({"steps": 1})

@@ -52,6 +52,11 @@ def test_gray_becomes_three_channels_and_values_are_clamped():
         (torch.zeros(3, 4, 4), r"shape \[b, c, h, w\]"),
         ("nowhere", "no folder"),
         (["a/x.png", "b/x.png"], "twice"),
+        ({"../x": image()}, r"without / and .*found '\.\./x'"),
+        ({"": image()}, "name of an image"),
+        ({"..": image()}, "name of an image"),
+        ({"x": np.zeros((0, 4, 3), np.uint8)}, r"\[0, 4, 3\]"),
+        ({"x": torch.zeros(3, 0, 4)}, r"\[3, 0, 4\]"),
     ],
 )
 def test_what_cannot_be_used_is_refused(images, what):

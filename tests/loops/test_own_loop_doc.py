@@ -53,6 +53,7 @@ class Programs:
             "adversarial": lambda output: output.square().mean(),
             "restored": lambda: {str(n): net(x[None]).detach().clamp(0, 1) for n, x in enumerate(noisy)},
             "train": self.train,
+            "save": lambda state: None,
         }
 
     def train(self, weights: dict[str, float]) -> None:
@@ -85,6 +86,25 @@ def test_the_programs_run_one_after_the_other(tmp_path: Path, monkeypatch: pytes
     assert read_settings(Path("runs/people")).people is not None
     for shown in ("loop.yaml", "events.jsonl", "environment.json", "images/state-0003"):
         assert (Path("runs/mine") / shown).exists()
+
+
+def test_the_first_program_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    page, loaded = Programs(), []
+    killed = iter([False, False, True])
+
+    def save(state: int) -> None:
+        if next(killed, False):
+            raise KeyboardInterrupt
+
+    page.names |= {"save": save, "load": loaded.append}
+    with pytest.raises(KeyboardInterrupt):
+        page.run(blocks("python")[0])  # while state 3 is saved
+    page.run(blocks("python")[0])
+    assert loaded == [2]
+    assert len(page.trained) == 11  # stage 3 once more
+    assert page.trained[2] == page.trained[3]
+    assert len(read_trajectory(Path("runs/mine")).scored) == 11
 
 
 def test_the_commands_after_a_run_know_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from lossagent import Snapshots, State
-from lossagent.errors import Damaged, Refused
+from lossagent.errors import Damaged, DoesNotFit, Refused
 
 
 class Holder:
@@ -144,6 +144,12 @@ def test_other_parts_and_missing_states_are_refused(tmp_path):
         snapshots.load(1)
     with pytest.raises(Refused, match="holds a; wanted a, b"):
         Snapshots(tmp_path, a=Holder({}), b=Holder({})).load(0)
+
+
+def test_a_part_that_is_another_one_is_named(tmp_path):
+    Snapshots(tmp_path, net=nn.Linear(2, 2)).save(0)
+    with pytest.raises(DoesNotFit, match=r"net does not fit the checkpoint of state 0 in .*size mismatch"):
+        Snapshots(tmp_path, net=nn.Linear(2, 3)).load(0)
 
 
 @pytest.mark.parametrize("name", ["tensors.safetensors", "state.json", "manifest.json"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -16,11 +17,12 @@ from little_loop import GOAL, LOSSES
 import lossagent
 from lossagent.agents import Random
 from lossagent.data.images import list_images, read
-from lossagent.errors import Refused, RunBusy, UnknownName, Waiting
+from lossagent.errors import Failed, Refused, RunBusy, UnknownName, Waiting
 from lossagent.letters import Rating
 from lossagent.loops import read_settings
 from lossagent.mailbox import post
 from lossagent.runs import RunFolder, read_events, read_trajectory
+from lossagent.steering.telling import feedback_of
 from tiny import pictures
 
 HELD = """
@@ -84,6 +86,8 @@ def test_the_end_is_recorded_with_the_best_state_and_may_be_said_otherwise(tmp_p
     ("change", "named"),
     [
         ({"stages": 5}, "stages"),
+        ({"stages": 10}, "stages"),  # the usual, and named
+        ({"can_restart": True}, "can_restart"),
         ({"agent": "climb"}, "agent"),
         ({"seed": 1, "bounds": {"low": 0.5}}, "seed, bounds"),
         ({"settings": {"tolerance": {"miss": 0.1}}}, "tolerance"),
@@ -96,6 +100,12 @@ def test_other_settings_than_the_folders_are_refused_by_their_keys(tmp_path, cha
     with pytest.raises(Refused, match=f"other settings: {named}. Take"):
         lossagent.steer(tmp_path / "run", **change)
     assert lossagent.steer(tmp_path / "run", stages=3).trajectory.stages == 3
+
+
+def test_what_is_named_twice_is_refused(tmp_path):
+    with pytest.raises(Refused, match="once more what stands beside them: goal, stages"):
+        opened(tmp_path / "run", settings={"stages": 4, "goal": GOAL, "iterations": 5})
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_folder_may_move(tmp_path):
@@ -113,6 +123,75 @@ def test_a_cell_that_is_run_again_takes_the_folder_over(tmp_path):
     with pytest.raises(Refused, match="closed"):
         first.ask()
     assert second.ask().state == 1
+    with pytest.raises(Refused, match="replaced by a later steer"):  # else a WeightedSum would train on by it
+        _ = first.weights
+
+
+def test_a_start_that_is_told_again_with_other_scores_is_spoken_of(tmp_path):
+    steering = opened(tmp_path / "run")
+    steering.tell(0, scores={"miss": 1.0})
+    steering.tell(steering.ask(), scores={"miss": 0.5})
+    with pytest.warns(UserWarning, match=r"state 0 was told before, with other scores.*ask\(at=\.\.\.\)"):
+        steering.tell(0, scores={"miss": 0.5})
+    assert steering.ask().state == 1
+    assert steering.ask(at=1).state == 2
+
+
+def test_stages_and_images_may_stand_by_their_places(tmp_path, photos):
+    with here(tmp_path / "run") as steering:
+        steering.tell(0, photos)
+        assert steering.tell(steering.ask(), photos).id == 1
+        with pytest.raises(Refused, match="state 7 was never asked for; known: 0 to 1"):
+            steering.tell(7, photos)
+
+
+def test_scores_that_teach_nothing_are_spoken_of(tmp_path, photos):
+    steering = opened(tmp_path / "run")
+    with pytest.warns(UserWarning, match="state 0 has no score of 'miss'"):
+        steering.tell(0, scores={"miss": None})
+    other = opened(tmp_path / "other")
+    other.tell(0, scores={"miss": {"a": 1.0, "b": 2.0}})
+    with pytest.warns(UserWarning, match=r"other images than S_0 \(b, c\)"):
+        other.tell(other.ask(), scores={"miss": {"a": 1.0, "c": 2.0}})
+    small = here(tmp_path / "small")
+    with pytest.warns(UserWarning, match="no score of 'niqe'.*: "):
+        small.tell(0, images={"x": torch.zeros(3, 8, 8)})
+
+
+@pytest.mark.parametrize(
+    ("scores", "what"),
+    [
+        ({}, "scores must be metric -> score"),
+        (1.0, r"found 1\.0 \(float\)"),
+        ({"miss": "good"}, "scores: miss must be a number; found 'good'"),
+        ({"miss": True}, "must be a number"),
+        ({"miss": [1.0]}, "must be a number"),
+        ({"miss": {0: 1.0}}, "names that are words; found 0"),
+        ({"miss": {}}, "has no scores"),
+        ({1: 2.0}, "1 is no metric"),
+    ],
+)
+def test_what_is_no_score_is_refused(scores, what):
+    with pytest.raises(Refused, match=what):
+        feedback_of(scores)
+
+
+def test_limits_and_guards_are_told_too(tmp_path, photos):
+    goal = {**GOAL, "constraints": [{"metric": "psnr_y", "at_least": -0.3, "relative_to": "start", "unit": 0.1}]}
+    with lossagent.steer(tmp_path / "run", LOSSES, goal=goal, score="elsewhere") as steering:
+        with pytest.raises(Refused, match="no 'psnr_y', which the goal is about"):
+            steering.tell(0, scores={"miss": 1.0})
+        steering.tell(0, scores={"miss": 1.0, "psnr_y": 30.0})
+    with (
+        here(tmp_path / "guarded", settings={"guards": ["brisque"]}) as steering,
+        pytest.raises(Refused, match="no 'brisque', which this run measures"),
+    ):
+        steering.tell(0, scores={"niqe": 5.0})
+
+
+def test_a_steering_says_why_it_is_not_pickled(tmp_path):
+    with opened(tmp_path / "run") as steering, pytest.raises(Refused, match="cannot be pickled"):
+        pickle.dumps(lossagent.WeightedSum(steering))
 
 
 def test_another_process_that_writes_the_folder_is_left_alone(tmp_path):
@@ -209,7 +288,7 @@ def test_a_metric_of_ones_own_is_explained_by_the_goal(tmp_path):
 )
 def test_settings_that_cannot_work_are_refused_before_anything_is_written(tmp_path, settings, what):
     with pytest.raises(Refused, match=what):
-        opened(tmp_path / "run", settings=settings)
+        opened(tmp_path / "run", **(settings if "agent" in settings else {"settings": settings}))
     assert not (tmp_path / "run").exists()
 
 
@@ -249,6 +328,23 @@ def test_a_loop_that_comes_by_calls_was_not_interrupted(tmp_path):
         steering.tell(0, scores={"miss": 1.0})
     opened(tmp_path / "once").close()
     assert Path(tmp_path / "once" / "events.jsonl").read_text().count('"resumed"') == 1
+
+
+def test_a_disk_that_is_full_for_a_while_spoils_no_record(tmp_path):
+    resource = pytest.importorskip("resource", reason="this system has no limits of file sizes")
+    steering = opened(tmp_path / "run")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    size = (tmp_path / "run" / "events.jsonl").stat().st_size
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 20, hard))  # the line stops in its middle
+        with pytest.raises(Failed, match=r"events\.jsonl cannot be written: .*make room"):
+            steering.tell(0, scores={"miss": 1.0})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    steering.tell(0, scores={"miss": 1.0})
+    steering.close()
+    with opened(tmp_path / "run") as again:
+        assert again.newest == 0
 
 
 def test_a_run_is_the_folders_and_not_a_threads(tmp_path):

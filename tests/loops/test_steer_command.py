@@ -258,11 +258,14 @@ def test_what_a_metric_prints_does_not_spoil_the_answer(trainer, restored):
         (("--images", "here", "--scores", "-"), "give one of them"),
         (("--raw", "l1=1"), "go with --images or --scores"),
         (("--losses", "l1=1", "--metric", "psnr_y"), "references"),
+        (("--losses", "l1=1", "--metric", "niqe", "--state", 3), "holds no run yet, and state 0"),
+        (("--losses", "a-b=1,a_b=1", "--metric", "niqe", "--format", "shell"), "not told apart"),
+        (("--losses", "l1=1", "--metric", "niqe", "--images", "HERE", "--raw", "l2=1"), "loss of --raw 'l2'"),
         (("--losses", "l1=1", "--metric", "niqe", "--agent", "{kind: climb, rollback: true}"), "can_restart"),
     ],
 )
-def test_what_cannot_be_is_refused_and_nothing_is_written(trainer, arguments, what):
-    found = trainer.call(*arguments)
+def test_what_cannot_be_is_refused_and_nothing_is_written(trainer, restored, arguments, what):
+    found = trainer.call(*(restored[0] if one == "HERE" else one for one in arguments))
     assert found.status == 2, found.err
     assert what in found.err
     assert found.out == ""
@@ -272,8 +275,8 @@ def test_what_cannot_be_is_refused_and_nothing_is_written(trainer, arguments, wh
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("[1]", "must be an object"),
-        ("{}", "must be an object"),
+        ("[1]", "must be metric -> score"),
+        ("{}", "must be metric -> score"),
         ("{", "is no JSON"),
         ('{"miss": "low"}', "found 'low'"),
         ('{"miss": {"a": [1]}}', "found [1]"),

@@ -91,9 +91,40 @@ def test_terms_computed_elsewhere_may_come_along():
         WeightedSum(Fixed(near=1.0), {"nears": TERMS["near"]})
 
 
-def test_losses_with_buffers_move_with_the_sum():
-    criterion = WeightedSum(Fixed(l1=1.0), {"l1": Buffered()})
-    assert criterion.double().state_dict()["modules_of_terms.l1.scale"].dtype == torch.float64
+def test_losses_with_buffers_move_with_the_sum_whatever_they_are_called():
+    criterion = WeightedSum(Fixed(keys=1.0), {"keys": Buffered()})
+    assert criterion.double().state_dict()["modules_of_terms.loss_keys.scale"].dtype == torch.float64
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_means_of_half_precision_do_not_stop_growing(dtype):
+    criterion = WeightedSum(Fixed(l1=1.0))
+    value = torch.tensor(0.5, dtype=dtype)
+    for _ in range(3000):
+        criterion.combine({"l1": value})
+    assert criterion.means() == {"l1": 0.5}
+
+
+def test_a_validation_is_summed_up_and_not_counted():
+    criterion = WeightedSum(Fixed(near=1.0), {"near": TERMS["near"]}, measure_every=100)
+    target = torch.zeros(1, 2)
+    with torch.no_grad():
+        assert criterion(leaf() * 100, target) > 100
+    criterion.eval()
+    criterion(leaf() * 100, target)
+    criterion.train()
+    x = leaf()
+    criterion(x, target)
+    assert criterion.means()["near"] == pytest.approx(TERMS["near"](x, target).item())
+    assert criterion.evidence().image_norms["near"] > 0  # the first call in training is measured
+
+
+def test_a_loss_is_one_value_and_a_refused_call_leaves_no_trace():
+    criterion = WeightedSum(Fixed(l1=1.0, gan=1.0))
+    with pytest.raises(Refused, match=r"the loss 'gan' must be a tensor with one value; found a tensor \[2, 3\]"):
+        criterion.combine({"l1": torch.ones(()), "gan": torch.ones(2, 3)})
+    assert criterion.means() == {}
+    assert criterion.combine({"l1": torch.ones(1), "gan": torch.ones(())}).shape == ()
 
 
 class Buffered(nn.Module):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 import torch.distributed as dist
 from torch.optim import Optimizer
 
@@ -38,6 +39,8 @@ class SteeringCallback(Callback):
     the batch that completes it. Where the fit is in its stages is kept in Lightning's checkpoints:
     ``fit(ckpt_path=...)`` goes on from there; stages that came after the checkpoint are given again, under the same
     weights.
+
+    With ``fast_dev_run`` the images or scores are asked for once, and nothing is told.
 
     Where people are waited for or somebody stops the run, training ends as by early stopping, with a warning; see
     :attr:`ended_by`.
@@ -116,6 +119,10 @@ class SteeringCallback(Callback):
             with evaluating(pl_module), trainer.precision_plugin.val_step_context():
                 return look(pl_module)
 
+        if trainer.fast_dev_run:  # pyright: ignore[reportAttributeAccessIssue]  (it is there)
+            with torch.no_grad():
+                seen(restore) if restore is not None else score is not None and seen(score)
+            return
         self._stages.begin(
             restore=None if restore is None else lambda: seen(restore),
             score=None if score is None else lambda: seen(score),

@@ -7,7 +7,7 @@ import json
 import re
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
@@ -15,7 +15,7 @@ import typer
 import yaml
 
 from lossagent.commands.given import given
-from lossagent.errors import Refused
+from lossagent.errors import Refused, UnknownName
 from lossagent.feedback import Feedback
 from lossagent.loops import read_settings, steer
 from lossagent.loops.settings import ELSEWHERE
@@ -73,7 +73,9 @@ def steer_command(
     named = _named(losses, metric, references, stages, agent, chat, seed, can_restart, config)
     with contextlib.redirect_stdout(sys.stderr):  # a metric may print: the answer stands alone
         told = _told(images, scores, raw, iterations)
-        if read_settings(folder) is None:
+        known = read_settings(folder)
+        _refuse_early(known.losses if known else named.get("losses"), known is None, state, told, form)
+        if known is None:
             named = {"by_calls": True, **({"score": ELSEWHERE} if scores is not None else {}), **named}
         with steer(folder, settings=named) as steering:
             answer = _answer(steering, state, told)
@@ -142,7 +144,7 @@ class _Told:
 
     Attributes:
         images: the restored images.
-        scores: its scores.
+        feedback: its scores.
         losses: mean raw losses.
         report: what it took.
     """
@@ -150,18 +152,18 @@ class _Told:
     def __init__(
         self,
         images: Mapping[str, Pixels] | None,
-        scores: Scores | None,
+        feedback: Feedback | None,
         losses: Mapping[str, float] | None,
         report: StageReport,
     ) -> None:
-        self.images, self.scores, self.losses, self.report = images, scores, losses, report
+        self.images, self.feedback, self.losses, self.report = images, feedback, losses, report
 
     @property
     def content(self) -> object:
         """What two tellings of one state have in common."""
         if self.images is not None:
             return {name: pixels_sha256(pixels) for name, pixels in self.images.items()}
-        return _plain(feedback_of(self.scores or {}))
+        return _plain(self.feedback or Feedback())
 
 
 def _told(images: Path | None, scores: str | None, raw: str | None, iterations: int | None) -> _Told | None:
@@ -179,7 +181,7 @@ def _told(images: Path | None, scores: str | None, raw: str | None, iterations: 
     )
 
 
-def _scores(source: str) -> Scores:
+def _scores(source: str) -> Feedback:
     """Scores from a JSON file, or from the standard input."""
     try:
         text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
@@ -188,18 +190,29 @@ def _scores(source: str) -> Scores:
         raise Refused(f"--scores {source} cannot be read: {error.strerror}.") from error
     except ValueError as error:
         raise Refused(f"--scores {source} is no JSON: {error}.") from error
-    entries = cast("dict[str, object]", data) if isinstance(data, dict) else {}
-    for name, value in entries.items():
-        inner = cast("dict[str, object]", value).values() if isinstance(value, dict) else (value,)
-        if isinstance(value, dict) and not value:
-            raise Refused(f"--scores {source}: {name} has no scores.")
-        if wrong := [one for one in inner if one is not None and (isinstance(one, bool | str | list | dict))]:
-            raise Refused(
-                f"--scores {source}: {name} must be a number, null, or image -> one of these; found {wrong[0]!r}."
-            )
-    if not entries:
-        raise Refused(f'--scores {source} must be an object such as {{"niqe": 5.2}}; found {text.strip()[:80]!r}.')
-    return cast("Scores", entries)
+    return feedback_of(data, f"--scores {source}")
+
+
+def _refuse_early(losses: object, new: bool, state: int | None, told: _Told | None, form: str) -> None:
+    """Refuses what can be refused before a folder is made or a state is told.
+
+    Args:
+        losses: their names, as keys; anything else is complained of where settings are read.
+        new: whether the folder holds no run yet.
+        state: which one is named.
+        told: what is said of it.
+        form: of the answer.
+    """
+    if new and state not in (None, 0):
+        raise Refused(f"--state {state}: the folder holds no run yet, and state 0, before training, comes first.")
+    if not isinstance(losses, Mapping):
+        return
+    names = [str(name) for name in cast("Mapping[object, object]", losses)]
+    if form == "shell":
+        shell_names(names)
+    for name in (told.losses if told is not None else None) or ():
+        if name not in names:
+            raise UnknownName("loss of --raw", name, names)
 
 
 def _answer(steering: Steering, state: int | None, told: _Told | None) -> Answer:
@@ -242,9 +255,10 @@ def _plain(feedback: Feedback) -> str:
 
 def _tell(steering: Steering, state: int, told: _Told) -> None:
     known = steering.trajectory.states[state : state + 1]
-    if known and known[0].feedback is not None:
+    before = bool(known) and known[0].feedback is not None
+    steering.tell(state, images=told.images, feedback=told.feedback, losses=told.losses, report=told.report)
+    if before:
         typer.echo(f"State {state} was told before: its first record stands.", err=True)
-    steering.tell(state, images=told.images, scores=told.scores, losses=told.losses, report=told.report)
 
 
 def _next(steering: Steering, stage: Stage | None) -> Answer:
@@ -273,10 +287,19 @@ def shell_lines(answer: Mapping[str, Any]) -> list[str]:
     lines = [f"{key}={_word(answer.get(key))}" for key in keys]
     weights = cast("dict[str, float]", answer.get("weights", {}))
     lines.append(f"weights={shlex.quote(','.join(f'{name}={weight!r}' for name, weight in weights.items()))}")
-    names = {name: "weight_" + re.sub(r"\W", "_", name) for name in weights}
+    return [*lines, *(f"{name}={weights[loss]!r}" for loss, name in shell_names(weights).items())]
+
+
+def shell_names(losses: Iterable[str]) -> dict[str, str]:
+    """Loss name -> the shell variable of its weight.
+
+    Raises:
+        Refused: two losses become one variable.
+    """
+    names = {name: "weight_" + re.sub(r"\W", "_", name) for name in losses}
     if len(set(names.values())) < len(names):
         raise Refused(f"the losses {', '.join(names)} are not told apart as names of a shell; take --format json.")
-    return [*lines, *(f"{names[name]}={weight!r}" for name, weight in weights.items())]
+    return names
 
 
 def _word(value: bool | int | None) -> str:

@@ -48,7 +48,8 @@ class Course:
         snapshots: saves each state, and goes back where an agent starts from an earlier one.
 
     Raises:
-        Refused: not exactly one of ``restore`` and ``score``; a steering that restarts, without ``snapshots``.
+        Refused: not exactly one of ``restore`` and ``score``; no :class:`Every`; a steering that restarts, without
+            ``snapshots``.
     """
 
     def __init__(
@@ -63,6 +64,8 @@ class Course:
     ) -> None:
         if (restore is None) == (score is None):
             raise Refused("give exactly one of restore and score.")
+        if not hasattr(every, "over"):
+            raise Refused(f"every must be the length of a stage, e.g. Every(steps=500); found {every!r}.")
         if steering.can_restart and snapshots is None:
             raise Refused("the steering says can_restart=True: give snapshots, which go back to earlier states.")
         self.steering = steering if isinstance(steering, Shared) else Shared.alone(steering)
@@ -140,9 +143,12 @@ class Course:
             count: how many.
 
         Raises:
-            Refused: before :meth:`begin`, or whatever :meth:`lossagent.Steering.tell` and ``ask`` refuse.
+            Refused: a negative count; before :meth:`begin`; or whatever :meth:`lossagent.Steering.tell` and ``ask``
+                refuse.
             Waiting, Interrupted: for people, or stopped by one. Train no further: ``step(0)`` tries again.
         """
+        if count < 0:
+            raise Refused(f"count must be 0 or more optimizer steps; found {count}.")
         self._steps += count
         return self._look()
 
@@ -165,10 +171,14 @@ class Course:
         """Goes on from the loop's own checkpoint: stages that came after it are given again, under the same weights.
 
         Raises:
-            Refused: it was begun already.
+            Refused: it was begun already, or this is no state of a course.
         """
         if self._entered:
             raise Refused("the course has begun: load its state before.")
+        if missing := self.state_dict().keys() - state.keys():
+            raise Refused(
+                f"the state of a course must be what its state_dict() gave; missing: {', '.join(sorted(missing))}."
+            )
         self._at, self._inside = state["at"], state["inside"]
         self._steps, self._epochs, self._seconds = state["steps"], state["epochs"], state["seconds"]
 
@@ -224,8 +234,11 @@ class Course:
         self._seconds, self._began = 0.0, time.monotonic()
 
     def _keep(self, state: int) -> None:
-        """On disk before it is told: a state that was told can be gone back to."""
-        if self.snapshots is not None and self.steering.main:
+        """On disk before it is told: a state that was told can be gone back to. The first record of it stands."""
+        if self.snapshots is None:
+            return
+        told = self.steering.told(state)
+        if self.steering.main and not (told and self.snapshots.has(state)):
             self.snapshots.save(state)
 
     def _tell(self, state: int, report: StageReport) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import cast
 
 from lossagent.errors import Refused
 
@@ -20,7 +22,7 @@ class Every:
         seconds: wall-clock time since the stage began.
 
     Raises:
-        Refused: none or several given, or one that is not above 0.
+        Refused: none or several given, or one that is no number above 0, whole for steps and epochs.
     """
 
     steps: int | None = None
@@ -35,9 +37,10 @@ class Every:
         }
         if len(given) != 1:
             raise Refused(f"a stage lasts exactly one of steps, epochs and seconds; found {given or 'none'}.")
-        for name, value in given.items():
-            if not value > 0:
-                raise Refused(f"{name} of a stage must be above 0; found {value}.")
+        for name, value in cast("dict[str, object]", given).items():
+            kind, wanted = ((int, float), "a finite number") if name == "seconds" else ((int,), "a whole number")
+            if isinstance(value, bool) or not isinstance(value, kind) or not 0 < value < math.inf:
+                raise Refused(f"{name} of a stage must be {wanted} above 0; found {value!r}.")
 
     def over(self, steps: int, epochs: int, seconds: float) -> bool:
         """Whether a stage that has come so far is over."""

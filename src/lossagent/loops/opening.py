@@ -27,9 +27,7 @@ from lossagent.steering.checks import refuse_unfit, refuse_unscored
 from lossagent.trajectory import Trajectory
 from lossagent.weights import Bounds
 
-_open: WeakValueDictionary[Path, RunFolder] = WeakValueDictionary()
-USUAL: Mapping[str, Any] = {"stages": 10, "seed": 0, "score": "here", "references": None, "can_restart": False}
-"""What :func:`steer` takes where nothing is said."""
+_open: WeakValueDictionary[Path, Steering] = WeakValueDictionary()
 
 
 def steer(
@@ -38,14 +36,14 @@ def steer(
     *,
     metric: str | Sequence[str] | None = None,
     goal: Goal | Mapping[str, Any] | None = None,
-    stages: int = 10,
+    stages: int | None = None,
     agent: Agent | Mapping[str, Any] | str | None = None,
     chat: ChatModel | Mapping[str, Any] | None = None,
     bounds: Bounds | Mapping[str, Any] | None = None,
-    seed: int = 0,
-    score: Literal["here", "elsewhere"] = "here",
+    seed: int | None = None,
+    score: Literal["here", "elsewhere"] | None = None,
     references: Path | str | None = None,
-    can_restart: bool = False,
+    can_restart: bool | None = None,
     settings: Mapping[str, Any] | None = None,
     keep: int | None = None,
     release: Callable[[State], None] | None = None,
@@ -58,38 +56,42 @@ def steer(
     Args:
         folder: the run folder; ``lossagent report`` and ``lossagent dashboard`` open it.
         losses: loss name -> weight of the first stage, or settings of :class:`lossagent.loops.LoopLoss`. Left out, the
-            settings in the folder stand, and what is named all the same must be as it is there.
+            settings in the folder stand, and what is named all the same must be as it is there; with them, what is not
+            named is as usual.
         metric: what is wanted, in short: names of metrics, each in its own direction.
         goal: what is wanted, at length; exactly one of the two is given.
-        stages: how many stages are trained at most.
+        stages: how many stages are trained at most, usually 10.
         agent: who decides: a kind, settings, or an object; by default the response model, ``respond``.
         chat: the language model of an agent that asks one: settings, or an object.
         bounds: what answers are projected into.
-        seed: seed of the agent's draws.
-        score: ``here``: restored images are told and scored by lossagent; ``elsewhere``: scores are told.
+        seed: seed of the agent's draws, usually 0.
+        score: ``here``, as usual: restored images are told and scored by lossagent; ``elsewhere``: scores are told.
         references: folder of originals, for metrics that compare with them.
-        can_restart: whether the loop can start a stage from an earlier state.
+        can_restart: whether the loop can start a stage from an earlier state; usually it cannot.
         settings: further ones of :class:`lossagent.loops.LoopSettings`: ``guards``, ``tolerance``, ``people``, ...
         keep: newest states that stay restorable beside S_0, the best and the last; ``None`` keeps all.
         release: deletes your checkpoint of a state that can no longer be gone back to.
         on_event: called after each recorded event.
 
     Raises:
-        Refused: settings that cannot work, or other ones than those the folder was begun with; a folder that holds
-            anything else.
+        Refused: settings that cannot work, are named twice, or differ from those the folder was begun with; a folder
+            that holds anything else.
         RunBusy: another process writes the folder.
     """
-    named: dict[str, Any] = {
+    said = {
         "stages": stages,
         "seed": seed,
         "score": score,
         "references": str(references) if references is not None else None,
         "can_restart": can_restart,
     }
-    if losses is None:
-        named = {key: value for key, value in named.items() if value != USUAL[key]}
-    else:
-        named["losses"] = dict(losses)
+    named: dict[str, Any] = {key: value for key, value in said.items() if value is not None}
+    if losses is not None:
+        try:
+            named["losses"] = dict(losses)
+        except (TypeError, ValueError):
+            wanted = "name -> weight, e.g. {'l1': 1.0, 'gan': 0.01}"
+            raise Refused(f"losses must be {wanted}; found {losses!r}.") from None
     named |= _wanted(metric, goal)
     if bounds is not None:
         named["bounds"] = bounds
@@ -97,10 +99,12 @@ def steer(
         named["chat"] = dict(chat)
     if agent is not None:
         named["agent"] = OWN if isinstance(agent, Agent) else agent
+    if twice := named.keys() & (settings or {}).keys():
+        raise Refused(f"settings say once more what stands beside them: {', '.join(sorted(twice))}. Say it once.")
     path = Path(folder)
     chosen = _chosen(path, {**named, **(settings or {})}, whole=losses is not None)
     if earlier := _open.get(path.absolute()):
-        earlier.close()
+        earlier.replace()
     decides = agent if isinstance(agent, Agent) else _agent(chosen, None if isinstance(chat, Mapping) else chat)
     objective = experts_of(chosen, path) if chosen.score == "here" else None
     facts = dict(objective.facts) if objective is not None else chosen.facts
@@ -131,7 +135,7 @@ def steer(
     except BaseException:
         log.close()
         raise
-    _open[path.absolute()] = log
+    _open[path.absolute()] = steering
     return steering
 
 

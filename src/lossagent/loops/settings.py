@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
+from torch import Tensor
 
 from lossagent.agents.table import AgentSettings
 from lossagent.chat.table import ChatSettings
@@ -104,7 +106,7 @@ class LoopSettings(Settings):
             return data
         found: dict[str, Any] = dict(data)
         if isinstance(found.get("losses"), Mapping):
-            found["losses"] = {n: {"weight": w} if _is_number(w) else w for n, w in found["losses"].items()}
+            found["losses"] = {n: _weighted(w) for n, w in found["losses"].items()}
         if isinstance(found.get("goal"), Mapping):
             known = facts_in(found.get("metrics"))
             found["goal"] = completed_goal(
@@ -195,8 +197,13 @@ def _told_elsewhere(known: Callable[[str], MetricFacts]) -> Callable[[str], Metr
     return facts_of
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _weighted(loss: object) -> object:
+    """Settings of a loss, of which there may be its weight alone: a number of any library."""
+    if isinstance(loss, Mapping | LoopLoss):
+        return cast("object", loss)
+    single: object = loss.item() if isinstance(loss, Tensor) and loss.numel() == 1 else loss
+    real = isinstance(single, numbers.Real | int | float) and not isinstance(single, bool)
+    return {"weight": float(cast("float", single)) if real else single}
 
 
 def parse(data: Mapping[str, Any]) -> LoopSettings:

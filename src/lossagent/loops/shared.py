@@ -52,9 +52,22 @@ class Shared:
         """See :attr:`lossagent.Steering.newest`."""
         return self._newest
 
+    @property
     def trajectory(self) -> Trajectory:
         """Every state so far, on every process."""
         return self.ranks.from_main(lambda: self._steering.trajectory)
+
+    def told(self, state: int) -> bool:
+        """Whether a state has its feedback."""
+        return self.ranks.from_main(lambda: any(s.id == state for s in self._steering.trajectory.scored))
+
+    def best(self) -> State:
+        """See :meth:`lossagent.Steering.best`."""
+        return self.ranks.from_main(lambda: self._steering.best())
+
+    def finish(self, selected: int, rule: str) -> None:
+        """See :meth:`lossagent.Steering.finish`."""
+        self.ranks.from_main(lambda: self._steering.finish(selected, rule))
 
     def ask(self, at: int | None = None) -> Stage | None:
         """See :meth:`lossagent.Steering.ask`."""
@@ -64,16 +77,16 @@ class Shared:
 
     def tell(
         self,
-        state: int,
-        *,
+        state: int | Stage,
         images: GivenImages | None = None,
+        *,
         scores: Mapping[str, Mapping[str, float | None] | float | int | None] | None = None,
         losses: Mapping[str, float | int] | None = None,
         report: StageReport | None = None,
     ) -> State:
         """See :meth:`lossagent.Steering.tell`; what the other processes give is not looked at."""
         told = self.ranks.from_main(
-            lambda: self._steering.tell(state, images=images, scores=scores, losses=losses, report=report)
+            lambda: self._steering.tell(state, images, scores=scores, losses=losses, report=report)
         )
         _, self._newest, self._weights = self.ranks.from_main(self._look)
         return told

@@ -10,7 +10,7 @@ from typing import Any, Protocol, cast, runtime_checkable
 import torch
 from torch import Tensor
 
-from lossagent.errors import Refused
+from lossagent.errors import DoesNotFit, Refused
 from lossagent.records import State
 from lossagent.training import checkpoints
 
@@ -44,12 +44,14 @@ class Snapshots:
         parts: name -> what is saved; whatever else the loop needs to go on exactly (its data order) is its own.
 
     Raises:
-        Refused: nothing to save.
+        Refused: nothing to save, or a part that has no ``state_dict``.
     """
 
     def __init__(self, folder: Path | str, **parts: Stateful) -> None:
         if not parts:
             raise Refused("name what is saved, e.g. Snapshots(folder, net=net, optimizer=optimizer).")
+        if wrong := [name for name, part in parts.items() if not hasattr(part, "load_state_dict")]:
+            raise Refused(f"parts of a snapshot need state_dict and load_state_dict; {', '.join(wrong)} have none.")
         self.folder, self.parts = Path(folder), parts
 
     def save(self, state: int) -> None:
@@ -70,6 +72,7 @@ class Snapshots:
 
         Raises:
             Refused: there is none, or it has other parts.
+            DoesNotFit: a part cannot become what it was; the ones before it have.
             Damaged: a file is not what was written.
         """
         if not self.has(state):
@@ -79,7 +82,12 @@ class Snapshots:
             raise Refused(f"the checkpoint of state {state} holds {', '.join(plain)}; wanted {', '.join(self.parts)}.")
         tensors = files["tensors"]
         for name, part in self.parts.items():
-            part.load_state_dict(_unpacked(plain[name], tensors))
+            try:
+                part.load_state_dict(_unpacked(plain[name], tensors))
+            except (RuntimeError, ValueError, KeyError) as error:
+                raise DoesNotFit(
+                    f"{name} does not fit the checkpoint of state {state} in {self.folder}: {error}"
+                ) from error
         torch.set_rng_state(tensors["rng"])
         if torch.cuda.is_available() and f"rng.cuda{torch.cuda.device_count() - 1}" in tensors:
             torch.cuda.set_rng_state_all([tensors[f"rng.cuda{i}"] for i in range(torch.cuda.device_count())])

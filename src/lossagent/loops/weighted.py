@@ -37,6 +37,8 @@ class WeightedSum(nn.Module):
         loss = criterion(restored, target)                       # or, of terms that were computed elsewhere:
         loss = criterion.combine({"l1": l1, "gan": gan}, restored)
 
+    What is computed in evaluation mode or without gradients, as in a validation, is summed up and not counted.
+
     Args:
         steering: whose weights are followed.
         terms: loss name -> (restored, target) -> scalar; modules among them move with this one. Every loss of the
@@ -45,12 +47,16 @@ class WeightedSum(nn.Module):
             costs a backward pass through each loss. 0 for none.
 
     Raises:
-        Refused: a negative ``measure_every``.
+        Refused: a negative ``measure_every``, or a steering that has no weights.
         UnknownName: a term that is no loss of the steering.
     """
 
     def __init__(self, steering: Weighs, terms: Mapping[str, Term] | None = None, *, measure_every: int = 100) -> None:
         super().__init__()
+        if "weights" not in dir(steering):  # asking for it may be too early
+            raise Refused(
+                f"a WeightedSum follows a steering, from lossagent.steer(); found a {type(steering).__name__}."
+            )
         if measure_every < 0:
             raise Refused(f"measure_every must be 0 or more calls; found {measure_every}.")
         self._steering, self.measure_every = steering, measure_every
@@ -58,7 +64,8 @@ class WeightedSum(nn.Module):
         for name in self._terms:
             self._known(name)
         # Losses may have buffers and networks: registered, they move and are switched with this module.
-        self.modules_of_terms = nn.ModuleDict({n: t for n, t in self._terms.items() if isinstance(t, nn.Module)})
+        modules = {f"loss_{n}": t for n, t in self._terms.items() if isinstance(t, nn.Module)}  # "keys" is taken
+        self.modules_of_terms = nn.ModuleDict(modules)
         self._calls = 0
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
@@ -94,20 +101,32 @@ class WeightedSum(nn.Module):
 
         Raises:
             UnknownName: a value of no loss.
-            Refused: a loss that is on has no value.
+            Refused: a loss that is on has no value, or one is no tensor with one value.
         """
         weights = self.weights
-        for name, value in values.items():
-            self._known(name)
-            self._sums[name] = self._sums.get(name, 0) + value.detach()
-            self._counts[name] = self._counts.get(name, 0) + 1
+        scalars = {name: self._scalar(name, value) for name, value in values.items()}
         on = {name: weights[name] for name in weights.names if weights[name] > 0}
-        if missing := [name for name in on if name not in values]:
+        if missing := [name for name in on if name not in scalars]:
             raise Refused(f"values must have every loss that is on; missing: {', '.join(missing)}.")
+        if self.training and torch.is_grad_enabled():
+            self._count(scalars, restored)
+        return torch.stack([weight * scalars[name] for name, weight in on.items()]).sum()
+
+    def _scalar(self, name: str, value: object) -> Tensor:
+        self._known(name)
+        if not isinstance(value, Tensor) or value.numel() != 1:
+            found = f"a tensor {list(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
+            raise Refused(f"the loss {name!r} must be a tensor with one value; found {found}. Take its mean, for one.")
+        return value.reshape(())
+
+    def _count(self, scalars: Mapping[str, Tensor], restored: Tensor | None) -> None:
+        for name, value in scalars.items():
+            # Half precision would stop growing after some hundred terms.
+            self._sums[name] = self._sums.get(name, 0) + value.detach().double()
+            self._counts[name] = self._counts.get(name, 0) + 1
         if self.measure_every and self._calls % self.measure_every == 0 and restored is not None:
-            self._measure(values, restored)
+            self._measure(scalars, restored)
         self._calls += 1
-        return torch.stack([weight * values[name] for name, weight in on.items()]).sum()
 
     def means(self) -> dict[str, float]:
         """Loss name -> its mean raw value since :meth:`reset`."""

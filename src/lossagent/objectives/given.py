@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from lossagent.data.images import list_images, read
@@ -17,8 +19,8 @@ from lossagent.errors import Refused
 from lossagent.objectives.base import Pixels
 from lossagent.restorers import to_uint8
 
-GivenImage = NDArray[Any] | Tensor | Path | str
-"""uint8 [h, w, 3] RGB; or floats [c, h, w] or [1, c, h, w] in [0, 1] with 1 or 3 channels; or an image file."""
+GivenImage = NDArray[Any] | Tensor | Image.Image | Path | str
+"""uint8 [h, w, 3] RGB; or floats [c, h, w] or [1, c, h, w] in [0, 1] with 1 or 3 channels; or Pillow's; or a file."""
 
 GivenImages = Mapping[str, GivenImage] | Sequence[GivenImage] | Tensor | Path | str
 """name -> image; or images, named "0", "1", ... (files by their names); or a batch [b, c, h, w]; or a folder."""
@@ -37,13 +39,16 @@ def pixels_of(images: GivenImages) -> dict[str, Pixels]:
         images: see :data:`GivenImages`.
 
     Raises:
-        Refused: no images; two of one name; a file or folder that cannot be read; another shape or type; NaN; values
-            that lie in another range, [-1, 1] or [0, 255] by the look of them.
+        Refused: no images; two of one name, or a name that cannot be a file's; a file or folder that cannot be read;
+            another shape or type; NaN; values that lie in another range, [-1, 1] or [0, 255] by the look of them.
     """
     named = list(_named(images))
     if not named:
         raise Refused("images must hold at least one restored image; found none.")
     names = [name for name, _ in named]
+    for name in cast("list[object]", names):  # they become names of files in the run folder
+        if not isinstance(name, str) or not name.strip(".") or set(name) & set("/\\\0"):
+            raise Refused(f"the name of an image must be one that a file can have, without / and \\; found {name!r}.")
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise Refused(f"images must have different names; found {twice!r} twice. Give a mapping name -> image.")
     return {name: _pixels(name, image) for name, image in named}
@@ -78,7 +83,11 @@ def _pixels(name: str, image: GivenImage) -> Pixels:
         return read(Path(image))
     if isinstance(image, Tensor):
         return _of_tensor(name, image)
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+    if isinstance(image, Image.Image):
+        return np.array(image.convert("RGB"))
+    if not isinstance(cast("object", image), np.ndarray):
+        raise Refused(f"image {name!r} must be a tensor, an array or a file; found a {type(image).__name__}.")
+    if image.size == 0 or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise Refused(
             f"image {name!r} as an array must be uint8 [h, w, 3] (floats in [0, 1] come as tensors [c, h, w]); found "
             f"{image.dtype} {list(image.shape)}."
@@ -88,13 +97,15 @@ def _pixels(name: str, image: GivenImage) -> Pixels:
 
 def _of_tensor(name: str, image: Tensor) -> Pixels:
     whole = image if image.ndim == 4 else image[None]
-    if whole.ndim != 4 or whole.shape[0] != 1 or whole.shape[1] not in (1, 3):
+    if whole.ndim != 4 or not whole.numel() or whole.shape[0] != 1 or whole.shape[1] not in (1, 3):
         raise Refused(f"image {name!r} must have shape [c, h, w] with 1 or 3 channels; found {list(image.shape)}.")
     if not torch.is_floating_point(whole):
         raise Refused(
             f"image {name!r} must be floats in [0, 1] (or a uint8 array [h, w, 3]); found a tensor of {image.dtype}."
         )
     low, high = (float(x) for x in whole.detach().aminmax())
+    if math.isnan(low + high):
+        raise Refused(f"image {name!r} has values that are no numbers (NaN): the network has diverged.")
     if low < -OUTSIDE or high > 1 + OUTSIDE:
         raise Refused(
             f"image {name!r} must lie in [0, 1]; found values from {low:.3g} to {high:.3g}. Rescale it first."

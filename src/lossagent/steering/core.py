@@ -13,6 +13,7 @@ The built-in trainer is only its first client. For a loop of your own::
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -43,7 +44,7 @@ from lossagent.steering.book import Book
 from lossagent.steering.checks import refuse_other, refuse_unfit, refuse_unscored
 from lossagent.steering.deciding import last_told, next_decision, view_of
 from lossagent.steering.people import People
-from lossagent.steering.telling import BEST, LAST, feedback_of, reported
+from lossagent.steering.telling import BEST, LAST, feedback_of, oddities, refuse_incomplete, reported
 from lossagent.trajectory import Trajectory
 from lossagent.weights import Bounds, Weights
 
@@ -118,7 +119,7 @@ class Steering:
         self.metrics = dict(objective.facts if objective is not None else metrics or {})
         refuse_unscored(goal, self.metrics, objective is not None)
         self.can_restart = can_restart
-        self._keep, self._release = keep, release
+        self._keep, self._release, self._replaced = keep, release, False
         log = log if log is not None else MemoryLog()
         begun = bool(log.events)
         if begun:
@@ -167,7 +168,16 @@ class Steering:
 
     @property
     def weights(self) -> Weights:
-        """The weights to train with now: of the stage that was asked for; the initial ones before the first."""
+        """The weights to train with now: of the stage that was asked for; the initial ones before the first.
+
+        Raises:
+            Refused: a later :func:`lossagent.steer` has taken the folder over.
+        """
+        if self._replaced:
+            raise Refused(
+                "this steering was replaced by a later steer() in the same folder: make what follows it (a "
+                "WeightedSum, a Course) again, of the new one."
+            )
         return (self._undone() or self.trajectory.head).weights or self.trajectory.initial
 
     @property
@@ -186,6 +196,14 @@ class Steering:
         """Lets go of the run folder: another process may go on with it. Harmless a second time."""
         if isinstance(self.book.log, RunFolder):
             self.book.log.close()
+
+    def replace(self) -> None:
+        """Lets go of the run folder for another steering in this process; :attr:`weights` say so from then on."""
+        self.close()
+        self._replaced = True
+
+    def __reduce__(self) -> str:
+        raise Refused("a steering cannot be pickled, since it holds a run folder: save state_dict() of what uses it.")
 
     def __deepcopy__(self, memo: Mapping[int, object]) -> Steering:
         """Itself: a copy of a network that holds it, such as an average of weights, follows the same steering."""
@@ -224,7 +242,7 @@ class Steering:
 
     def scored(self, stage: Stage, restored: Mapping[str, Pixels]) -> Feedback:
         """Scores a trained state and records the feedback."""
-        return self.tell(stage.state, images=restored).feedback or Feedback()
+        return self._tell(stage, restored, None, None, None, None).feedback or Feedback()
 
     # -- ask and tell, for anyone's loop -------------------------------------------------------------------
 
@@ -257,9 +275,9 @@ class Steering:
 
     def tell(
         self,
-        state: int,
-        *,
+        state: int | Stage,
         images: GivenImages | None = None,
+        *,
         scores: Mapping[str, Mapping[str, float | None] | float | int | None] | None = None,
         feedback: Feedback | None = None,
         losses: Mapping[str, float | int] | None = None,
@@ -270,7 +288,7 @@ class Steering:
         Telling the same state twice is accepted: the first record stands and is returned, a difference is logged.
 
         Args:
-            state: id from the :class:`Stage`; 0 for the network before training.
+            state: the :class:`Stage`, or its number; 0 for the network before training.
             images: the restored feedback images, scored by the objective: tensors, arrays, files or a folder, see
                 :func:`lossagent.objectives.pixels_of`.
             scores: metric -> image -> score, or metric -> one score of them all.
@@ -279,15 +297,31 @@ class Steering:
             report: losses, evidence and cost, as far as the caller knows them.
 
         Raises:
-            Refused: an unknown state, nothing (or too much) to score by, images that cannot be used, or losses that
-                the run does not have.
+            Refused: an unknown state, nothing (or too much) to score by, images that cannot be used, scores that lack
+                a metric, or losses that the run does not have.
             Waiting: people are asked and have not answered yet; tell the same again later.
         """
-        if not 0 <= state < len(self.trajectory.states):
-            raise Refused(f"state {state} was never asked for; known: 0 to {len(self.trajectory.states) - 1}.")
+        told = self._tell(state, images, scores, feedback, losses, report)
+        if feedback is None:
+            for text in oddities(told, self.trajectory.start, self.goal):
+                warnings.warn(text, stacklevel=2)
+        return told
+
+    def _tell(
+        self,
+        state: int | Stage,
+        images: GivenImages | None,
+        scores: Mapping[str, Mapping[str, float | None] | float | int | None] | None,
+        feedback: Feedback | None,
+        losses: Mapping[str, float | int] | None,
+        report: StageReport | None,
+    ) -> State:
+        number, states = state.state if isinstance(state, Stage) else state, self.trajectory.states
+        if number not in range(len(states)):
+            raise Refused(f"state {number!r} was never asked for; known: 0 to {len(states) - 1}.")
         if sum(x is not None for x in (images, scores, feedback)) != 1:
             raise Refused("tell exactly one of images, scores and feedback.")
-        known = self.trajectory.states[state]
+        known = states[number]
         report = reported(report, losses, self.trajectory.initial)
         began = time.perf_counter()
         if images is not None:
@@ -299,24 +333,17 @@ class Steering:
             feedback = self.objective(pixels, self.people.situation(known))
         elif scores is not None:
             feedback = feedback_of(scores)
+            refuse_incomplete(feedback, self.metrics if self.objective is not None else {}, "this run measures")
         assert feedback is not None
-        self._require_targets(feedback)
+        refuse_incomplete(feedback, self.goal.moved, "the goal is about")
         if known.feedback is not None:
             return self._retell(known, self._first_told(known), feedback)
         if known.report is None:
-            self.book.append(Trained(state=state, report=report))
-        self.people.close(state, "feedback", feedback.unanswered)
-        self.book.append(Scored(state=state, feedback=feedback, seconds=time.perf_counter() - began))
+            self.book.append(Trained(state=known.id, report=report))
+        self.people.close(known.id, "feedback", feedback.unanswered)
+        self.book.append(Scored(state=known.id, feedback=feedback, seconds=time.perf_counter() - began))
         self._prune()
-        return self.trajectory.states[state]
-
-    def _require_targets(self, feedback: Feedback) -> None:
-        for target in self.goal.targets:
-            if target.metric not in feedback.scores:
-                raise Refused(
-                    f"the scores told have no {target.metric!r}, which the goal is about; found "
-                    f"{sorted(feedback.scores) or 'none'}. Tell None for an image whose score is missing."
-                )
+        return self.trajectory.states[known.id]
 
     def _first_told(self, known: State) -> Feedback:
         """The feedback as it was told, without what people have said since."""
@@ -328,7 +355,14 @@ class Steering:
         differs = first.model_dump_json() != second.model_dump_json()
         if differs or self.trajectory.head.id != known.id:
             difference = f"told again with {second.means()}" if differs else ""
+            back = known.depth < self.trajectory.head.depth
             self.book.append(Retold(state=known.id, difference=difference))
+            if differs and back:
+                warnings.warn(
+                    f"state {known.id} was told before, with other scores: its first record stands, and the run goes "
+                    "on from it. If the network is further than that, say so: ask(at=...).",
+                    stacklevel=4,
+                )
         return known
 
     # -- the end ------------------------------------------------------------------------------------------

@@ -191,7 +191,7 @@ class SteeredModel:
                 self._next()  # it was refused for a while, by a person: training without new weights is no stage
             return
         now = self._resumed or 0
-        trajectory = self.steering.trajectory()
+        trajectory = self.steering.trajectory
         if trajectory.start.feedback is None:
             self._at, self._since = 0, now
             self.steering.tell(0, images=self._validated(now), report=StageReport(extra={ITERATION: now}))
