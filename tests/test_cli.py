@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from safetensors.torch import save_file
 from command_line import command, written
 from lossagent import assets, recipes
 from lossagent.cli import COMMANDS, spread
+from lossagent.commands.doctor import EXTRAS
 from lossagent.errors import Damaged, Interrupted, Refused, UnknownName
 from lossagent.restorers import build
 from lossagent.runs import read_trajectory
@@ -213,6 +215,25 @@ def test_the_doctor_says_what_is_missing_and_how_to_get_it(monkeypatch: pytest.M
     assert torch.__version__.split("+")[0] in shown.out
     assert "lossagent assets fetch efficientnet-lite0" in shown.out
     assert "sk-secret" not in shown.out
+
+
+def test_the_doctor_says_of_each_package_what_it_is_for() -> None:
+    purposes = [purpose for _, purpose in EXTRAS.values()]
+    assert sorted(purposes) == sorted(set(purposes)), "one purpose would be printed twice"
+    text = (Path(__file__).resolve().parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    project = tomllib.loads(text)["project"]
+    assert {extra for extra, _ in EXTRAS.values()} == project["optional-dependencies"].keys() - {"dev", "docs"}
+
+
+def test_every_built_in_metric_that_is_listed_can_be_asked_for(tmp_path: Path) -> None:
+    shown = command("score", "--list")
+    assert shown.status == 0
+    names = [line.split()[0] for line in shown.out.splitlines()[1:] if line.strip()]
+    page = (Path(__file__).resolve().parents[1] / "docs" / "metrics-builtin.md").read_text(encoding="utf-8")
+    for name in (name for name in names if not name.startswith("pyiqa:")):
+        assert f"`{name}`" in page, name
+        refused = command("score", name, tmp_path / "missing.png")
+        assert "Unknown" not in refused.err, name
 
 
 @pytest.mark.usefixtures("no_assets")

@@ -90,7 +90,7 @@ def test_every_file_linked_is_there() -> None:
 
 
 def test_the_tree_names_every_part_of_the_package_once() -> None:
-    (tree,) = re.findall(r"```\nsrc/lossagent/\n(.*?)```", README, re.DOTALL)
+    (tree,) = re.findall(r"```text\nsrc/lossagent/\n(.*?)```", README, re.DOTALL)
     names = [name.strip() for line in tree.splitlines() for name in re.split(r"\s{2,}", line[4:])[0].split(",")]
     package = Path(inspect.getfile(loop)).parent
     there = {f"{p.name}/" for p in package.iterdir() if p.is_dir() and p.name != "__pycache__"}
@@ -99,7 +99,7 @@ def test_the_tree_names_every_part_of_the_package_once() -> None:
 
 
 def test_the_tree_is_in_the_order_of_imports() -> None:
-    (tree,) = re.findall(r"```\nsrc/lossagent/\n(.*?)```", README, re.DOTALL)
+    (tree,) = re.findall(r"```text\nsrc/lossagent/\n(.*?)```", README, re.DOTALL)
     contract = (Path(__file__).resolve().parents[1] / ".importlinter").read_text(encoding="utf-8")
     layers = re.findall(r"(?m)^    ([a-z_| ]+)$", contract.split("layers =\n")[1].split("[importlinter")[0])
     depth = {name: at for at, line in enumerate(layers) for name in line.replace("|", " ").split()}

@@ -10,7 +10,7 @@ from PIL import Image
 
 from lossagent.data.layout_check import Report, check
 from lossagent.data.layouts import Layout, markdown
-from lossagent.data.published import LAYOUTS, REAL5, REAL20, SET5, layout
+from lossagent.data.published import LAYOUTS, REAL5, REAL20, SET5, SOURCES, layout
 from lossagent.errors import Refused, UnknownName
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "datasets.md"
@@ -195,7 +195,7 @@ def test_the_table_holds_together(one: Layout):
 def test_the_documentation_holds_this_table():
     begin, end = "<!-- layouts -->\n", "\n<!-- end of layouts -->"
     found = DOCS.read_text(encoding="utf-8").split(begin)[1].split(end)[0]
-    assert found == markdown(LAYOUTS), "write the table anew: python -m lossagent.data.published docs/datasets.md"
+    assert found == markdown(LAYOUTS, SOURCES), "write the table anew: python -m lossagent.data.published docs/datasets.md"
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from docs.pages import DOCS, ROOT, Block, blocks_of
 from lossagent import loop, recipes
 from lossagent.build.networks import build_restorer
 from lossagent.errors import MissingPackage
-from lossagent.experiment import Experiment, RestorerSettings, override, parse
+from lossagent.experiment import Experiment, RestorerSettings, parse
 from test_readme import statements
 
 HOW_TO = ("own-data", "own-network", "own-loss", "language-models", "nothing-improves")
@@ -43,14 +43,6 @@ def test_a_block_makes_an_experiment(block: Block) -> None:
     except MissingPackage as error:  # pyiqa's metrics
         pytest.skip(str(error))
     assert chosen.losses
-
-
-def test_the_overrides_of_the_start_page_fit_the_recipe() -> None:
-    text = (DOCS / "start.md").read_text(encoding="utf-8")
-    overrides = re.findall(r"'(data\.[^']+)'", text)
-    assert len(overrides) == 2
-    chosen = parse(override(yaml.safe_load(recipes.text("classical-sr", "small")), overrides))
-    assert chosen.data.sets["train"][0].images == ("photos/train",)
 
 
 def test_the_network_of_the_page_is_built_and_enlarges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

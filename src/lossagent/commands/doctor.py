@@ -10,18 +10,24 @@ from pathlib import Path
 import torch
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from lossagent import assets, environment
 
 EXTRAS = {
     "xllamacpp": ("llm", "embedded language model"),
-    "skimage": ("demo", "photographs of the demo"),
-    "sklearn": ("demo", "photographs of the demo"),
+    "skimage": ("demo", "photographs of the demo: scikit-image"),
+    "sklearn": ("demo", "photographs of the demo: scikit-learn"),
     "spandrel": ("archs", "foreign architectures"),
     "pyiqa": ("iqa", "pyiqa's metrics (PolyForm Noncommercial)"),
-    "starlette": ("dashboard", "dashboard"),
-    "uvicorn": ("dashboard", "dashboard"),
+    "optuna": ("search", "black-box agents, shared studies: Optuna"),
+    "cmaes": ("search", "black-box agents: cmaes"),
+    "submitit": ("cluster", "studies on Slurm"),
+    "lightning": ("lightning", "adapter for Lightning"),
+    "transformers": ("hf", "adapter for transformers"),
+    "sentencepiece": ("co-instruct", "Co-Instruct"),
+    "starlette": ("dashboard", "dashboard: Starlette"),
+    "uvicorn": ("dashboard", "dashboard: uvicorn"),
     "tensorboard": ("trackers", "TensorBoard"),
     "wandb": ("trackers", "Weights & Biases"),
     "mlflow": ("trackers", "MLflow"),
@@ -35,7 +41,7 @@ def doctor() -> None:
     """
     console = Console(highlight=False, emoji=False)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    found = Table("what", "found", "how to get it", box=None)
+    found = Table("what", "found", Column("how to get it", overflow="fold"), box=None)
     for package, version in environment.versions().items():
         found.add_row(package, version, "")
     for name, value in environment.hardware(device).items():

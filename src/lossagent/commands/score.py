@@ -12,12 +12,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from lossagent.build.scores import metric_of
 from lossagent.data import read
-from lossagent.errors import MissingAsset, Refused, UnknownName
-from lossagent.feedback import MetricFacts
+from lossagent.errors import Refused, UnknownName
+from lossagent.experiment.metrics import SHIFTED, facts_in
 from lossagent.iqa import Scalar, entry, installed, licence_notice
 from lossagent.iqa.listing import PREFIX
-from lossagent.metrics import MetricOptions, PyIQA, ScoreRow, create, known, score_paths
+from lossagent.metrics import METRICS, Metric, MetricOptions, PyIQA, ScoreRow, create, known, score_paths
 from lossagent.metrics.colour import Space
 
 
@@ -26,8 +27,9 @@ def _list(wanted: bool) -> bool:
     if not wanted:
         return wanted
     table = Table("metric", "better", "usual range", "compares", box=None)
-    for name in known():
-        facts = entry(name) if name.startswith(PREFIX) else _facts(name)
+    built_in = facts_in({})
+    for name in (*METRICS, SHIFTED, *(name for name in known() if name.startswith(PREFIX))):
+        facts = entry(name) if name.startswith(PREFIX) else built_in(name)
         ends = ("" if end is None else f"{end:g}" for end in (facts.low, facts.high))
         table.add_row(escape(name), facts.direction, " to ".join(ends), "yes" if facts.needs_reference else "")
     Console(emoji=False).print(table)
@@ -79,7 +81,7 @@ def score(
     options = MetricOptions(
         space=chosen, border=border, foreign=_foreign(option or ()), device=device, download=download
     )
-    made = create(metric, options)
+    made = _made(metric, options)
     if isinstance(made, PyIQA):
         made.load()
         typer.echo(licence_notice(), err=True)
@@ -88,6 +90,13 @@ def score(
         typer.echo(json.dumps([row.record() for row in rows], indent=1))
     else:
         _print(rows)
+
+
+def _made(name: str, options: MetricOptions) -> Metric:
+    if name != SHIFTED:
+        return create(name, options)
+    options.only(name, frozenset())
+    return metric_of(name, 1)
 
 
 def _foreign(given: list[str] | tuple[str, ...]) -> dict[str, Scalar]:
@@ -105,13 +114,6 @@ def _foreign(given: list[str] | tuple[str, ...]) -> dict[str, Scalar]:
             raise Refused(f"--option {name} was given twice.")
         options[name] = read_value
     return options
-
-
-def _facts(name: str) -> MetricFacts:
-    try:
-        return create(name).facts
-    except MissingAsset:  # the same facts without the published weights
-        return create(name, MetricOptions(weights="random")).facts
 
 
 def _print(rows: list[ScoreRow]) -> None:

@@ -97,8 +97,13 @@ def pair_key(folder: Folder, name: str) -> str:
             return name.split("_")[0] if folder.role == "low" else name
 
 
-def markdown(layouts: Mapping[str, Layout]) -> str:
-    """The table of ``docs/datasets.md``."""
+def markdown(layouts: Mapping[str, Layout], names: Mapping[str, str]) -> str:
+    """The table of ``docs/datasets.md``.
+
+    Args:
+        layouts: its rows.
+        names: address -> what stands in the table for it, of every source of a layout.
+    """
     lines = [
         "| layout | used for | folders (images) | names | published at | licence |",
         "|---|---|---|---|---|---|",
@@ -106,7 +111,7 @@ def markdown(layouts: Mapping[str, Layout]) -> str:
     for layout in layouts.values():
         ways = "; ".join(f"*{variant.name}*: {_folders(variant)}" for variant in layout.variants)
         note = f" {layout.note}" if layout.note else ""
-        sources = ", ".join(f"<{source}>" for source in layout.sources)
+        sources = ", ".join(f"[{names[source]}]({source})" for source in layout.sources)
         lines.append(
             f"| `{layout.name}` | {layout.use} | {ways}.{note} | {layout.naming} | {sources} | {layout.licence} |"
         )

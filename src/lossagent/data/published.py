@@ -20,6 +20,26 @@ BSDS500 = "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/r
 RESIDE = "https://sites.google.com/view/reside-dehaze-datasets/reside-v0"
 RAIN = "https://drive.google.com/drive/folders/1-_Tw-LHJF4vh8fpogKgZx1EQ9MhsJI_f"
 PROMPTIR = "https://github.com/va1shn9v/PromptIR/blob/main/INSTALL.md"
+SOURCES: Mapping[str, str] = {
+    SWINIR_BENCHMARKS: "SwinIR's test sets",
+    BASICSR_BENCHMARKS: "BasicSR's test sets",
+    BSDS: "BSDS300",
+    BSDS500: "BSDS500",
+    RESIDE: "RESIDE",
+    RAIN: "Rain100L",
+    PROMPTIR: "PromptIR's guide",
+    "https://data.vision.ee.ethz.ch/cvl/DIV2K/": "DIV2K",
+    "https://cv.snu.ac.kr/research/EDSR/Flickr2K.tar": "Flickr2K.tar",
+    "https://github.com/LimBee/NTIRE2017": "NTIRE2017",
+    "https://sites.google.com/site/jbhuang0604/publications/struct_sr": "SelfExSR",
+    "http://www.manga109.org/en/": "Manga109",
+    "https://github.com/cszn/BSRGAN/tree/main/testsets": "BSRGAN's test sets",
+    "https://github.com/JingyunLiang/SwinIR/releases/download/v0.0/RealSRSet+5images.zip": "SwinIR's release",
+    "http://mmlab.ie.cuhk.edu.hk/projects/SFTGAN/": "SFTGAN",
+    "https://github.com/cszn/FFDNet/tree/master/testsets": "FFDNet's test sets",
+    "https://ece.uwaterloo.ca/~k29ma/exploration/": "Waterloo Exploration Database",
+}
+"""Address -> what the documentation calls it."""
 NONE = "none stated"
 RESEARCH = "non-commercial research and education"
 PLAIN = "plain"
@@ -332,7 +352,7 @@ def write_table(page: Path) -> None:
     """Puts the table between its marks in a page of documentation."""
     begin, end = "<!-- layouts -->", "<!-- end of layouts -->"
     head, rest = page.read_text(encoding="utf-8").split(begin)
-    page.write_text(f"{head}{begin}\n{markdown(LAYOUTS)}\n{end}{rest.split(end)[1]}", encoding="utf-8")
+    page.write_text(f"{head}{begin}\n{markdown(LAYOUTS, SOURCES)}\n{end}{rest.split(end)[1]}", encoding="utf-8")
 
 
 if __name__ == "__main__":
