@@ -213,9 +213,7 @@ def test_a_run_may_begin_at_a_checkpoint_but_not_go_on_before_its_beginning(tmp_
 def test_a_folder_of_another_loop_is_refused(tmp_path):
     run = Steered(tmp_path)
     model = Model(options(tmp_path))
-    with lossagent.steer(
-        tmp_path / "run", weights_on(model), metric="psnr", references=run.references, agent="random", stages=3
-    ) as steering:
+    with lossagent.steer(tmp_path / "run", weights_on(model), metric="niqe", agent="random", stages=3) as steering:
         steering.tell(0, images=run.references)
     with pytest.raises(Refused, match="not told by a trainer of this family"):
         run.train(options(tmp_path))

@@ -25,6 +25,7 @@ TWO = {
         {"metric": "psnr", "direction": "higher", "unit": 0.1},
     ]
 }
+pytestmark = pytest.mark.filterwarnings("ignore:state 3 has no score of 'niqe'")
 SCORES = [(5.0, 30.0), (4.8, 29.9), (4.5, 29.6), (None, 29.8), (4.6, 29.9)]
 
 

@@ -148,7 +148,7 @@ def test_other_parts_and_missing_states_are_refused(tmp_path):
 
 def test_a_part_that_is_another_one_is_named(tmp_path):
     Snapshots(tmp_path, net=nn.Linear(2, 2)).save(0)
-    with pytest.raises(DoesNotFit, match=r"net does not fit the checkpoint of state 0 in .*size mismatch"):
+    with pytest.raises(DoesNotFit, match=r"(?s)net does not fit the checkpoint of state 0 in .*size mismatch"):
         Snapshots(tmp_path, net=nn.Linear(2, 3)).load(0)
 
 

@@ -29,7 +29,8 @@ def refuse_unfit(agent: Agent, goal: Goal, stages: int, can_restart: bool, fixed
     if agent.needs_restart and not can_restart:
         raise Refused(
             f"agent {agent.name!r} restarts from earlier states, and this trainer says can_restart=False. "
-            "Keep a checkpoint of each state and say can_restart=True, or take an agent without rollback."
+            "Keep a checkpoint of each state and say can_restart=True, or forbid it in the agent's settings (respond: "
+            "restart: never; search: restart_from: head; climb: restart: false; others: rollback: false)."
         )
     if agent.needs_utility:
         goal.require_utility(f"agent {agent.name!r}")

@@ -94,7 +94,7 @@ class SteeredModel:
         if steering.can_restart:
             raise Refused(
                 "the trainer counts its iterations itself and cannot go back to an earlier state: say "
-                "can_restart=False, and take an agent without rollback."
+                "can_restart=False, and take an agent that goes on from the newest state alone."
             )
         self.steering, self.every = steering, every
         self._model, self._loaders, self._images = model, loaders, images
