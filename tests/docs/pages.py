@@ -63,8 +63,8 @@ BLOCKS = [block for page in PAGES for block in blocks_of(page) if block.ours]
 
 
 def commands(block: Block) -> list[str]:
-    """The commands of a block, continued lines joined; of a block without a language what looks like one of ours."""
+    """The commands of a block of shell, continued lines joined."""
+    if block.language not in SHELL:
+        return []
     lines = block.text.replace("\\\n", " ").splitlines()
-    if block.language in SHELL:
-        return [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
-    return [line for line in lines if line.startswith("lossagent ")] if not block.language else []
+    return [line for line in lines if line.strip() and not line.lstrip().startswith("#")]

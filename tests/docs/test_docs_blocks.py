@@ -93,6 +93,10 @@ def test_whole_programs_run(block: Block, tmp_path: Path, monkeypatch: pytest.Mo
     assert any(path.is_file() for path in tmp_path.rglob("events.jsonl")), "it steered nothing"
 
 
+def test_every_block_says_its_language() -> None:
+    assert [block.id for block in BLOCKS if not block.language] == []
+
+
 @pytest.mark.parametrize("block", of(*sorted(SHELL)))
 def test_shell_parses(block: Block) -> None:
     bash = shutil.which("bash")
