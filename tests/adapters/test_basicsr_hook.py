@@ -16,6 +16,7 @@ from little_sr import Model, Redux, options, train_pipeline, write_references
 import lossagent
 from lossagent.adapters.basicsr import hooked, steer_model, weights_on
 from lossagent.errors import Refused
+from lossagent.objectives import pixels_of
 from lossagent.records import Decision
 from lossagent.runs import read_trajectory
 from lossagent.weights import Weights
@@ -213,8 +214,11 @@ def test_a_run_may_begin_at_a_checkpoint_but_not_go_on_before_its_beginning(tmp_
 def test_a_folder_of_another_loop_is_refused(tmp_path):
     run = Steered(tmp_path)
     model = Model(options(tmp_path))
-    with lossagent.steer(tmp_path / "run", weights_on(model), metric="niqe", agent="random", stages=3) as steering:
-        steering.tell(0, images=run.references)
+    negatives = {name: 255 - pixels for name, pixels in pixels_of(run.references).items()}
+    with lossagent.steer(
+        tmp_path / "run", weights_on(model), metric="psnr", references=run.references, agent="random", stages=3
+    ) as steering:
+        steering.tell(0, images=negatives)
     with pytest.raises(Refused, match="not told by a trainer of this family"):
         run.train(options(tmp_path))
 
