@@ -195,7 +195,9 @@ def test_the_table_holds_together(one: Layout):
 def test_the_documentation_holds_this_table():
     begin, end = "<!-- layouts -->\n", "\n<!-- end of layouts -->"
     found = DOCS.read_text(encoding="utf-8").split(begin)[1].split(end)[0]
-    assert found == markdown(LAYOUTS, SOURCES), "write the table anew: python -m lossagent.data.published docs/datasets.md"
+    assert found == markdown(LAYOUTS, SOURCES), (
+        "write the table anew: python -m lossagent.data.published docs/datasets.md"
+    )
 
 
 @pytest.mark.parametrize(
