@@ -18,6 +18,7 @@ import warnings
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import torch
@@ -103,13 +104,24 @@ class Row:
     size: str = ""
     parameters: str = ""
     trains: str = "no"
-    idle: str = ""
+    idle: tuple[str, ...] = ()
     remarks: list[str] = field(default_factory=list)
 
     def markdown(self) -> str:
         """A row of the table."""
-        cells = (self.name, self.scale, self.size, self.parameters, self.trains, self.idle, "; ".join(self.remarks))
+        cells = (self.name, self.scale, self.size, self.parameters, str(len(self.idle)))
         return "| " + " | ".join(cell.replace("|", "/") for cell in cells) + " |"
+
+    def seen(self) -> str:
+        """An entry of the list under the table; empty where there is nothing to remark."""
+        few = ", ".join(f"`{name}`" for name in self.idle[:2]) + (", ..." if len(self.idle) > 2 else "")
+        said = "; ".join([*([f"without gradient: {few}"] if few else []), *self.remarks])
+        said += "" if said.endswith("...") else "."
+        return (
+            fill(f"- {self.name}: {said}", 120, subsequent_indent="  ", break_on_hyphens=False)
+            if few or self.remarks
+            else ""
+        )
 
 
 def built(module: str, kind: str, arguments: dict[str, Any], folder: Path) -> Path:
@@ -128,12 +140,13 @@ def tried(row: Row, path: Path) -> None:
     row.parameters = f"{sum(p.numel() for p in network.parameters()) / 1e6:.2f} M"
     side = next_multiple(max(SIDE, foreign.minimum), foreign.multiple)
     idle = parameters_without_gradient(network, 3, side)
-    row.idle = str(len(idle)) + (f" ({', '.join(idle[:2])}{', ...' if len(idle) > 2 else ''})" if idle else "")
+    row.idle = tuple(idle)
     step(row, network, side)
     row.trains = "yes"
     remarks(row, network, side)
     _, difference = reopened(network, export_restorer(network, {}, path.with_name("again.safetensors")))
-    row.remarks.append(f"opens again, difference {difference:.0e}" if difference else "opens again, equal")
+    if difference:
+        row.remarks.append(f"opens again, difference {difference:.0e}")
 
 
 def step(row: Row, network: nn.Module, side: int) -> None:
@@ -206,18 +219,27 @@ def page(rows: list[Row]) -> str:
         "# Architectures through spandrel",
         "",
         "`restorer: {network: spandrel, start: FILE}` trains the network in a checkpoint file, whichever of spandrel's",
-        "architectures it is. This table says which were tried and how that went; it is made by",
+        "architectures it is. This page says which were tried and how that went. What it says is measured by",
         "`python scripts/try_architectures.py` with random weights, some networks narrower than published: a forward",
         "and a backward pass and one optimizer step in training mode, on two small pictures",
         f"(spandrel {version}, torch {torch.__version__.split('+')[0]}, CPU).",
         "",
         "**Size** is what sides of inputs must be a multiple of. **Without gradient** are parameters that a backward",
-        "pass never reaches: distributed training must be told of them. *Refused* means that `load_foreign` says no",
-        "before anything is trained.",
+        "pass never reaches: training on several processes finds them by itself. *Refused* means that lossagent says",
+        "no before anything is trained.",
         "",
-        "| architecture | scale | size | parameters | trains | without gradient | remarks |",
-        "|---|---|---|---|---|---|---|",
-        *(row.markdown() for row in rows),
+        "| architecture | scale | size | parameters | without gradient |",
+        "|---|---|---|---|---|",
+        *(row.markdown() for row in rows if row.trains == "yes"),
+        "",
+        "All of these train, and the exported file opens again with equal output unless it is said below. What else",
+        "was seen:",
+        "",
+        *(row.seen() for row in rows if row.trains == "yes" and row.seen()),
+        "",
+        "Refused:",
+        "",
+        *(row.seen().replace(": refused: ", ": ", 1) for row in rows if row.trains != "yes"),
         "",
         "Not tried:",
         "",
@@ -243,12 +265,12 @@ def main() -> None:
                 continue
             title = kind if "in_nc" not in settings else f"{kind}, {settings['in_nc']} channels in"
             rows.append(attempt(title, lambda m=module, k=kind, s=settings: built(m, k, s, folder)))
-            print(rows[-1].markdown(), flush=True)
+            print(rows[-1].markdown(), rows[-1].seen(), flush=True)
         for file in arguments.weights:
             copied = folder / file.name
             copied.write_bytes(file.read_bytes())
             rows.append(attempt(f"file `{file.name}`", lambda path=copied: path))
-            print(rows[-1].markdown(), flush=True)
+            print(rows[-1].markdown(), rows[-1].seen(), flush=True)
     if arguments.out:
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
         arguments.out.write_text(page(rows), encoding="utf-8")
