@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
@@ -9,6 +10,7 @@ import shutil
 import numpy as np
 import pytest
 from make_run import make_run
+from PIL import Image
 
 from lossagent.report.costs import clock, costs_of
 from lossagent.report.crops import enlarged, windows
@@ -16,7 +18,7 @@ from lossagent.report.figures.losses import smoothed
 from lossagent.report.gaming import findings
 from lossagent.report.naming import agent_words, is_fixed, metrics_of, styles_of
 from lossagent.report.numbers import compact, digits, mean, paired, plain, signed
-from lossagent.report.pictures import Shown, Version, shown_images
+from lossagent.report.pictures import Shown, Version, jpeg, shown_images
 from lossagent.report.reading import read_run
 from lossagent.report.tables import set_tables
 from lossagent.report.timeline import timeline
@@ -206,3 +208,11 @@ def test_a_fixed_state_evaluated_at_the_depth_of_the_selected_one_stands_beside(
         "fixed weights, depth 7",
     ]
     assert next(r for r in test.rows if r.reported).cells[0].depth is not None
+
+
+def test_noise_is_shown_like_any_image(rng):
+    noise = rng.integers(0, 256, (256, 256, 3), dtype=np.uint8)
+    with Image.open(io.BytesIO(jpeg(noise, 200))) as shown:
+        assert shown.size == (200, 200)
+    with Image.open(io.BytesIO(jpeg(noise, 420))) as shown:  # larger than one byte a pixel
+        assert np.abs(np.asarray(shown, dtype=int) - noise).mean() < 10

@@ -133,5 +133,5 @@ def jpeg(pixels: Pixels, longest: int, quality: int = 88) -> bytes:
     if max(image.size) > longest:
         image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    image.save(buffer, format="JPEG", quality=quality, subsampling=0, optimize=True)
+    image.save(buffer, format="JPEG", quality=quality, subsampling=0)  # optimised, noise does not fit its buffer
     return buffer.getvalue()
