@@ -16,7 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from site_pages import assemble
+from site_pages import assemble, tune
 
 ROOT = Path(__file__).resolve().parents[1]
 WARNING = re.compile(r"(?m)^griffe: .*$")
@@ -52,6 +52,8 @@ def build(out: Path, work: Path) -> str:
     said = done.stdout + done.stderr
     if done.returncode != 0 or WARNING.search(said):
         raise RuntimeError(said)
+    (work / "site" / "404.html").unlink(missing_ok=True)  # its links are those of a server's root
+    tune(work / "site" / "search.json")
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(work / "site", out)
     return said

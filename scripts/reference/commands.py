@@ -25,7 +25,7 @@ _NOTE = re.compile(r"\s*\[(?P<note>(?:default: |required).*)\]$")
 
 def page() -> str:
     """The whole page."""
-    commands = list(_commands(command_line(), ()))
+    commands = list(commands_of(command_line(), ()))
     rows = ["| command | |", "|---|---|"]
     rows += [f"| [`{' '.join(path)}`](#lossagent-{'-'.join(path)}) | {_first(command)} |" for path, command in commands]
     sections = (_section(f"lossagent {' '.join(path)}", command) for path, command in commands)
@@ -39,20 +39,20 @@ def command_line() -> Any:
     return typer.main.get_command(app)
 
 
-def _commands(group: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+def commands_of(group: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
     """The commands of a group in the order in which help lists them, groups opened."""
     order = list(COMMANDS) if not path else sorted(group.commands)
     for name in sorted(group.commands, key=order.index):
         command = group.commands[name]
         if hasattr(command, "commands"):
-            yield from _commands(command, (*path, name))
+            yield from commands_of(command, (*path, name))
         else:
             yield (*path, name), command
 
 
 def _section(name: str, command: Any) -> str:
     with command.make_context(name, [], resilient_parsing=True) as context:
-        parameters = [p for p in command.get_params(context) if p.name != "help"]
+        parameters = [p for p in command.get_params(context) if p.name != "help" and not getattr(p, "hidden", False)]
         rows = [_row(p, (p.get_help_record(context) or ("", ""))[1]) for p in parameters]
     usage = " ".join([name, "[OPTIONS]", *(_placeholder(p) for p in parameters if _is_argument(p))])
     table = "\n".join(["| argument or option | | default |", "|---|---|---|", *rows]) + "\n" if rows else ""

@@ -25,15 +25,14 @@ def _api(found: re.Match[str]) -> str:
 
 @cache
 def _places() -> dict[str, str]:
-    """Public name, alone and with its module -> where the API reference has it; the narrowest module goes first."""
+    """Public name, alone and with its module -> where the API reference has it: once, the package itself goes first."""
     places: dict[str, str] = {}
-    for page in sorted(API.glob("*.md"), key=lambda page: page.stem == "lossagent"):
+    for page in sorted(API.glob("*.md"), key=lambda page: page.stem != "lossagent"):
         found = _MODULE.search(page.read_text(encoding="utf-8"))
-        for name in _public(found["module"]) if found is not None else ():
-            assert found is not None
-            place = f"api/{page.name}#{found['module']}.{name}"
-            places.setdefault(f"{found['module']}.{name}", place)
-            places.setdefault(name, place)
+        module = found["module"] if found is not None else ""
+        for name in _public(module) if module else ():
+            place = places.setdefault(name, f"api/{page.name}#{module}.{name}")
+            places[f"{module}.{name}"] = place
     return places
 
 

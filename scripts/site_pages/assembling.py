@@ -40,7 +40,7 @@ def assemble(root: Path, target: Path) -> None:
         if file.suffix == ".md":
             text = file.read_text(encoding="utf-8")
             waiting += [found for _, found in links(file, text, root)]
-            place.write_text(_relinked(file, text, root), encoding="utf-8")
+            place.write_text(_unsearched(file, root) + _relinked(file, text, root), encoding="utf-8")
         else:
             shutil.copyfile(file, place)
 
@@ -84,6 +84,11 @@ def linked(page: Path, to: str, root: Path) -> Path:
 def without_code(text: str) -> str:
     """The text with code blanked out, so that places stay the same."""
     return FENCE.sub(lambda code: re.sub(r"[^\n]", " ", code[0]), text)
+
+
+def _unsearched(page: Path, root: Path) -> str:
+    """What keeps a page that lies beside code out of the search: notices and cards name much and explain little."""
+    return "---\nsearch: {exclude: true}\n---\n" if page.is_relative_to(root / "src") else ""
 
 
 def _relinked(page: Path, text: str, root: Path) -> str:

@@ -12,8 +12,12 @@ _SEVERAL = re.compile(r"(?m)^(?P<indent> {4})(?P<names>[a-z_]\w*(?:, [a-z_]\w*)+
 
 
 def markdown(docstring: str) -> str:
-    """``:class:`X` `` as code, ``low, high: ...`` as an entry for each, ``::`` before a block as nothing."""
+    """``:class:`X` `` as code, ``low, high: ...`` as an entry for each, ``::`` before a block as nothing.
+
+    A line that begins with a comparison (``>= 0``) is no quotation.
+    """
     text = _ROLE.sub(r"`\1`", docstring)
+    text = re.sub(r"(?m)^(\s*(?:[a-z_]\w*: )?)>(?=[= \d])", r"\1\\>", text)
     text = re.sub(r"(?m)^::\n", "", text)
     text = re.sub(r"(?m)(?<=\w)::$", ":", text)
     return _SEVERAL.sub(_one_by_one, text)

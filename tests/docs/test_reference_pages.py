@@ -35,6 +35,12 @@ def public(module: str) -> list[str]:
     return list(getattr(found, "__all__", own))
 
 
+def documented(page: str) -> list[str]:
+    """The public names that an API page documents: one that the package itself has stands there alone."""
+    names = public(API[page])
+    return names if page == "lossagent" else [name for name in names if name not in public("lossagent")]
+
+
 def test_written_pages_are_fresh() -> None:
     assert write_reference.stale() == [], "run python scripts/write_reference.py"
 
@@ -62,6 +68,17 @@ def test_every_loss_is_named_where_settings_are() -> None:
     settings = (DOCS / "reference" / "settings.md").read_text(encoding="utf-8")
     section = settings.split("\n### `losses.NAME`\n")[1].split("\n### ")[0]
     assert [name for name in (*LOSSES, *KINDS) if f"`{name}`" not in section] == []
+
+
+def test_the_page_of_the_package_has_all_of_it_the_loop_first() -> None:
+    text = (DOCS / "reference" / "api" / "lossagent.md").read_text(encoding="utf-8")
+    members = re.findall(r"(?m)^        - (\w+)$", text)
+    assert sorted(members) == sorted(public("lossagent"))
+    assert members[:7] == ["steer", "Steering", "Course", "WeightedSum", "Every", "Snapshots", "Shared"]
+
+
+def test_hidden_options_are_not_documented() -> None:
+    assert "--leader" not in (DOCS / "reference" / "command-line.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("page", API)

@@ -11,12 +11,12 @@ import pytest
 
 from docs.site_reading import Page, loaded_by_styles, read
 from docs.test_docs_links import navigation
-from docs.test_reference_pages import API, public
+from docs.test_reference_pages import API, documented
 
 
 @pytest.fixture(scope="module")
 def pages(site: Path) -> dict[Path, Page]:
-    return {file: read(file) for file in site.rglob("*.html") if file.name != "404.html"}
+    return {file: read(file) for file in site.rglob("*.html")}
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_nothing_is_loaded_from_another_host(site: Path, pages: dict[Path, Page]
 
 @pytest.mark.parametrize("page", API)
 def test_a_search_for_each_public_name_finds_its_page(page: str, found: list[dict[str, str]]) -> None:
-    names = public(API[page])
+    names = documented(page)
     assert names
     here = [entry for entry in found if entry["location"].startswith(f"reference/api/{page}.html#{API[page]}.")]
     titles = {entry["location"].rsplit(".", 1)[-1]: re.sub(r"<[^>]+>", "", entry["title"]) for entry in here}
@@ -62,9 +62,15 @@ def test_a_search_for_each_public_name_finds_its_page(page: str, found: list[dic
 
 
 def test_settings_and_commands_are_found(found: list[dict[str, str]]) -> None:
-    titles = {re.sub(r"<[^>]+>", "", entry["title"]) for entry in found}
+    titles = {re.sub(r"<[^>]+>", "", entry["title"]) for entry in found} | {entry["path"][-1] for entry in found}
     assert {"agent of kind climb", "training.schedule", "lossagent simulate fit", "smollm2-135m-instruct"} <= titles
-    assert any("evidence_batches" in entry["text"] for entry in found)
+    assert {"training.evidence_batches", "agent.step of climb", "Study: know_fixed", "Loop: can_restart"} <= titles
+    assert {"psnr_y", "niqe_yiq", "drift"} <= titles
+
+
+def test_notices_and_cards_are_not_searched(site: Path, found: list[dict[str, str]]) -> None:
+    assert (site / "repository" / "src" / "lossagent" / "metrics" / "data" / "NOTICE.html").is_file()
+    assert [entry["location"] for entry in found if entry["location"].startswith("repository/src")] == []
 
 
 def test_equations_are_set_without_a_script(site: Path) -> None:
@@ -80,6 +86,12 @@ def test_docstrings_read_as_markdown(site: Path, pages: dict[Path, Page]) -> Non
         if file.parent.name == "api":
             text = re.sub(r"<[^>]+>", "", file.read_text(encoding="utf-8"))
             assert re.findall(r":(?:class|func|meth|mod|data|attr):", text) == []
+
+
+def test_a_docstring_that_begins_with_a_comparison_is_no_quotation(pages: dict[Path, Page]) -> None:
+    for file in pages:
+        if file.parent.name == "api":
+            assert "<blockquote" not in file.read_text(encoding="utf-8"), file
 
 
 def test_code_is_highlighted_and_nothing_is_left_of_a_fence(pages: dict[Path, Page]) -> None:
