@@ -103,7 +103,7 @@ def test_a_course_tells_iterations_and_shares(tmp_path):
     loop = Loop(tmp_path / "run")
     loop.run(Every(steps=4), snapshots=Snapshots(tmp_path / "run" / "checkpoints", net=loop.net))
     text = text_of(page_of(tmp_path / "run", tmp_path))
-    assert "4 stages; 16 were trained" in text
+    assert "4 stages; 16 iterations were trained" in text
     assert "best by the goal on the feedback images, which it was steered by" in text
     assert "on training batches of the stage as they came" in text
     assert "not finished" not in text

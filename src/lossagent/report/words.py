@@ -126,7 +126,7 @@ def budget_words(run: RunData) -> str:
     if warm is not None and warm.iterations:
         text += f", after {warm.iterations:,} iterations of warm-up that count"
     spent = timeline(run)
-    trained = f"{spent.total:,} were trained" if spent.counted else f"{spent.total} of them were trained"
+    trained = f"{spent.total:,} iterations were trained" if spent.counted else f"{spent.total} of them were trained"
     return f"{text}; {trained}. Rejected stages count as much as kept ones."
 
 
