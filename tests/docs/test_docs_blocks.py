@@ -12,6 +12,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 import yaml
@@ -20,7 +21,7 @@ from reference.commands import command_line
 from docs.pages import BLOCKS, ROOT, SHELL, Block, commands
 from lossagent.cli import spread
 from lossagent.experiment import Experiment
-from lossagent.loops import LoopSettings
+from lossagent.loops import LoopSettings, steer
 from lossagent.schema import schema
 from lossagent.study.plan import Study
 
@@ -95,6 +96,49 @@ def test_whole_programs_run(block: Block, tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_every_block_says_its_language() -> None:
     assert [block.id for block in BLOCKS if not block.language] == []
+
+
+def a_run() -> dict[str, object]:
+    """A folder ``runs`` that holds a run of one stage."""
+    with steer(
+        "runs/one",
+        {"l1": 1.0, "gan": 0.01},
+        goal={"targets": [{"metric": "opinion", "direction": "higher", "unit": 0.1}]},
+        score="elsewhere",
+        agent="random",
+        stages=1,
+    ) as steering:
+        steering.tell(0, scores={"opinion": 3.0})
+        stage = steering.ask()
+        assert stage is not None
+        steering.tell(stage.state, scores={"opinion": 3.2})
+        assert steering.ask() is None
+    return {}
+
+
+def images() -> dict[str, object]:
+    """``inputs``, ``references`` and ``restored`` of an image ``baby``."""
+    reference = np.random.default_rng(0).integers(0, 256, (128, 128, 3), dtype=np.uint8)
+    return {"inputs": {"baby": reference[::4, ::4]}, "references": {"baby": reference}, "restored": reference // 2}
+
+
+AROUND = {"docs/dashboard.md": (a_run, " 1 of 1"), "docs/describer.md": (images, "all ")}
+"""Page -> what its Python needs around it, what that prints."""
+
+
+@pytest.mark.parametrize("page", AROUND)
+def test_what_needs_something_around_it_runs(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if page == "docs/dashboard.md":
+        for package in ("uvicorn", "starlette"):
+            pytest.importorskip(package, reason="the dashboard needs its extra")
+    (block,) = [block for block in BLOCKS if block.page == page and block.language == "python"]
+    prepare, printed = AROUND[page]
+    monkeypatch.chdir(tmp_path)
+    names = prepare()
+    exec(compile(block.text, block.id, "exec"), names)
+    assert printed in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("block", of(*sorted(SHELL)))
