@@ -40,6 +40,7 @@ def build(out: Path, work: Path) -> str:
     if not (work / "src").exists():
         (work / "src").symlink_to(ROOT / "src", target_is_directory=True)
     shutil.copyfile(ROOT / "mkdocs.yml", work / "mkdocs.yml")
+    shutil.copytree(ROOT / "scripts" / "site_pages" / "theme", work / "theme", dirs_exist_ok=True)
     paths = os.pathsep.join([str(ROOT / "scripts"), os.environ.get("PYTHONPATH", "")])  # for what mkdocs.yml names
     done = subprocess.run(
         [sys.executable, "-m", "zensical", "build", "--strict", "--clean"],

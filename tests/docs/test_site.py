@@ -52,6 +52,13 @@ def test_nothing_is_loaded_from_another_host(site: Path, pages: dict[Path, Page]
     assert [load for load in loads if re.match(r"(https?:)?//", load)] == []
 
 
+def test_every_page_forbids_what_is_foreign(pages: dict[Path, Page]) -> None:
+    policy = re.compile(
+        r"""<meta http-equiv="Content-Security-Policy" content="default-src 'self' file: data: blob:;"""
+    )
+    assert [file.name for file in pages if not policy.search(file.read_text(encoding="utf-8"))] == []
+
+
 @pytest.mark.parametrize("page", API)
 def test_a_search_for_each_public_name_finds_its_page(page: str, found: list[dict[str, str]]) -> None:
     names = documented(page)
