@@ -71,5 +71,7 @@ def test_no_step_is_lost_or_doubled(tmp_path: Path) -> None:
             break
     assert kills >= 3
     expected, found = (read_trajectory(tmp_path / name) for name in ("whole", "cut"))
+    assert found.finished is not None
+    assert expected.finished is not None
     assert canonical(found.finished) == canonical(expected.finished)
     assert [canonical(s) for s in found.states] == [canonical(s) for s in expected.states]
