@@ -298,3 +298,11 @@ def test_settings_may_be_said_again_but_not_changed(trainer):
     assert changed.status == 2
     assert "other settings: seed, stages" in changed.err
     assert trainer.answer("--stages", 3)["state"] == 1
+
+
+def test_scores_told_in_the_place_of_images_bring_the_guards_too(trainer):
+    trainer.answer("--losses", "l1=1", "--metric", "niqe", "--agent", "random", "--config", "{guards: [brisque]}")
+    (trainer.root / "niqe.json").write_text('{"niqe": 5.0}')
+    found = trainer.call("--scores", trainer.root / "niqe.json")
+    assert found.status == 2
+    assert "no 'brisque', which this run measures" in found.err

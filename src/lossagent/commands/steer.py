@@ -256,7 +256,8 @@ def _plain(feedback: Feedback) -> str:
 def _tell(steering: Steering, state: int, told: _Told) -> None:
     known = steering.trajectory.states[state : state + 1]
     before = bool(known) and known[0].feedback is not None
-    steering.tell(state, images=told.images, feedback=told.feedback, losses=told.losses, report=told.report)
+    scores = told.feedback.scores if told.feedback is not None else None
+    steering.tell(state, told.images, scores=scores, losses=told.losses, report=told.report)
     if before:
         typer.echo(f"State {state} was told before: its first record stands.", err=True)
 
