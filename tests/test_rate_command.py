@@ -11,9 +11,10 @@ import typer
 from PIL import Image
 from typer.testing import CliRunner, Result
 
+import beginnings
 from lossagent.commands.rate import rate, show, understood
 from lossagent.errors import Refused
-from lossagent.events import Asked, Closed, Event, Finished, Rated, Started, Trained
+from lossagent.events import Asked, Closed, Event, Finished, Rated, Trained
 from lossagent.judgements import Judgement, Task
 from lossagent.letters import Rating
 from lossagent.mailbox import Mailbox
@@ -34,7 +35,7 @@ def made(root: Path, tasks: tuple[Task, ...] = PAIRS, *more: Event, started: boo
     run = root / "run"
     (run / "mailbox").mkdir(parents=True)
     (run / "experiment.yaml").write_text("people: {ask: pairs, question: 'Whose skin is real?'}\n")
-    events: list[Event] = [Started(run="r", initial=Weights.of({"l1": 1.0}), stages=3)] if started else []
+    events: list[Event] = [beginnings.started(Weights.of({"l1": 1.0}), 3)] if started else []
     events += [Trained(state=0, report=StageReport()), Asked(state=1, tasks=tasks), *more]
     (run / "events.jsonl").write_text("".join(e.model_dump_json() + "\n" for e in events))
     for side, value in ((NEW, 200), (OLD, 50)):

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from beginnings import started
 from command_line import command, written
 from lossagent.agents.hybrid.agent import Hybrid
 from lossagent.agents.random_weights import Random
@@ -19,7 +20,7 @@ from lossagent.agents.rollback import Rollback
 from lossagent.chat import Scripted
 from lossagent.chat.base import AnswerFormat
 from lossagent.errors import Refused
-from lossagent.events import EVENTS, AnyEvent, Decided, Requested, Started
+from lossagent.events import EVENTS, AnyEvent, Decided, Requested
 from lossagent.experiment import parse
 from lossagent.feedback import Feedback
 from lossagent.goal import Goal, Target
@@ -92,10 +93,6 @@ def changed(run: Path, target: Path, change: Callable[[AnyEvent], AnyEvent]) -> 
     return target
 
 
-def untold(event: AnyEvent) -> AnyEvent:
-    return event.model_copy(update={"told": None}) if isinstance(event, Started) else event
-
-
 def test_a_run_is_made_again_without_its_language_model(asked: Path) -> None:
     recording = read_recording(asked)
     assert recording.exchanges
@@ -104,26 +101,6 @@ def test_a_run_is_made_again_without_its_language_model(asked: Path) -> None:
     assert [step.moment.state for step in steps] == [1, 2, 3]
     assert all(step.same for step in steps)
     assert [step.decision for step in steps] == [step.moment.decision for step in steps]
-
-
-def test_a_run_of_an_earlier_version_is_made_again_from_its_files(asked: Path, tmp_path: Path) -> None:
-    now = read_recording(asked)
-    then = read_recording(changed(asked, tmp_path / "old", untold))
-    assert then.missing == ()
-    assert [m.told for m in then.moments] == [
-        m.told.model_copy(update={"agent": then.moments[0].told.agent}) for m in now.moments
-    ]
-    assert all(step.same for step in remake(then))
-
-
-def test_what_an_earlier_version_did_not_keep_is_said(asked: Path, tmp_path: Path) -> None:
-    old = changed(asked, tmp_path / "old", untold)
-    environment = json.loads((old / "environment.json").read_text(encoding="utf-8"))
-    (old / "environment.json").write_text(json.dumps({"device": environment["device"]}), encoding="utf-8")
-    shown = command("replay", old)
-    assert shown.status == 0, shown.err
-    assert "Not recorded: facts of the metrics" in shown.out
-    assert "Not recorded: scores of the ground truth" in shown.out
 
 
 def test_a_decision_that_does_not_follow_from_the_record_is_found(asked: Path, tmp_path: Path) -> None:
@@ -207,11 +184,11 @@ def test_agents_that_cannot_be_are_refused(asked: Path, words: list[str], said: 
 def test_a_folder_without_decisions_is_refused(tmp_path: Path) -> None:
     assert command("replay", tmp_path).status == 2
     (tmp_path / "events.jsonl").write_text(
-        Started(run="r", initial=Weights.of({"l1": 1.0}), stages=1).model_dump_json() + "\n", encoding="utf-8"
+        started(Weights.of({"l1": 1.0}), 1).model_dump_json() + "\n", encoding="utf-8"
     )
     refused = command("replay", tmp_path)
     assert refused.status == 2
-    assert "earlier version in a loop of your own" in refused.err
+    assert "holds no decision yet" in refused.err
 
 
 def test_a_loop_of_ones_own_is_made_again_by_an_agent_of_ones_own(tmp_path: Path) -> None:

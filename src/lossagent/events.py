@@ -56,7 +56,7 @@ class Started(Event):
     """A run began: what is needed to fold the rest, and to make its decisions again.
 
     Attributes:
-        told: what the agent is told; ``None`` in runs of earlier versions.
+        told: what the agent is told.
     """
 
     kind: Literal["started"] = "started"
@@ -64,7 +64,7 @@ class Started(Event):
     initial: Weights
     stages: int
     environment: Facts = Field(default_factory=Facts)
-    told: Told | None = None
+    told: Told
 
 
 class Answered(Event):

@@ -10,7 +10,8 @@ import numpy as np
 import yaml
 from PIL import Image, PngImagePlugin
 
-from lossagent.events import AnyEvent, Asked, Decided, Scored, Started, Trained, Warned
+from beginnings import started
+from lossagent.events import AnyEvent, Asked, Decided, Scored, Trained, Warned
 from lossagent.feedback import Feedback, Remark
 from lossagent.judgements import Task
 from lossagent.records import Decision, Evidence, Exchange, Message, StageReport
@@ -91,7 +92,7 @@ def make(run: Path, states: int = 4, images: int = 9, pictures: int = 3) -> Path
     (run / "lease").touch()
     (run / "experiment.yaml").write_text(yaml.safe_dump(SETTINGS))
     (run / "environment.json").write_text(json.dumps({"metrics": {"psnr": FACTS}}))
-    write(run, [Started(run="x", initial=INITIAL, stages=8), Warned(text="something to know")])
+    write(run, [started(INITIAL, 8), Warned(text="something to know")])
     for state in range(states):
         write(run, stage(state, images))
         exchange = Exchange(

@@ -16,6 +16,7 @@ import pytest
 import yaml
 from served_run import FACTS, INITIAL, SETTINGS, feedback_of, make, names, stage, write
 
+from beginnings import started
 from lossagent.alarm import Lookout, alarms
 from lossagent.dashboard.decisions import exchanges_of
 from lossagent.dashboard.finding import Runs
@@ -25,7 +26,7 @@ from lossagent.dashboard.live import LiveRun
 from lossagent.dashboard.pictures import names_in
 from lossagent.dashboard.reading import EventLog, Tail
 from lossagent.errors import Refused
-from lossagent.events import Finished, Pruned, Resumed, Scored, Started, Warned
+from lossagent.events import Finished, Pruned, Resumed, Scored, Warned
 from lossagent.feedback import Feedback, MetricFacts
 from lossagent.goal import Goal
 from lossagent.noise import paired_change
@@ -87,7 +88,7 @@ def test_a_run_that_is_begun_anew_replaces_the_old_one(tmp_path: Path) -> None:
     shutil.rmtree(run)
     make(run, states=2)
     (run / "events.jsonl").write_text("")
-    write(run, [Started(run="other", initial=INITIAL, stages=3, time=5.0), *stage(0, 9), *stage(1, 9)])
+    write(run, [started(INITIAL, 3, "other", 5.0), *stage(0, 9), *stage(1, 9)])
     changes = looked.changes(revision)
     assert changes["reset"]
     assert ids(changes) == [0, 1]
@@ -248,7 +249,7 @@ def test_a_tail_of_a_file_that_grows_shrinks_and_goes(tmp_path: Path) -> None:
 
 
 def test_states_must_come_in_order(tmp_path: Path) -> None:
-    write(tmp_path, [Started(run="x", initial=INITIAL, stages=1), *stage(2, 1), *stage(1, 1), *stage(2, 1)])
+    write(tmp_path, [started(INITIAL, 1), *stage(2, 1), *stage(1, 1), *stage(2, 1)])
     log = EventLog(tmp_path / "events.jsonl")
     new, _ = log.read()
     assert [getattr(e, "state", None) for e in new] == [None, 1, 1, 1, 2, 2, 2]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from beginnings import started
 from lossagent.agents.base import Agent, View
 from lossagent.agents.fixed import Fixed
 from lossagent.errors import Refused, Waiting
@@ -41,7 +42,7 @@ def decided(state: int, parent: int) -> Decided:
 def line(*parents: int) -> list[Started | Decided | Trained | Scored | Asked | Rated | Closed]:
     """Events of a run whose states have these parents; the last is trained and not scored."""
     events: list[Started | Decided | Trained | Scored | Asked | Rated | Closed] = [
-        Started(run="r", initial=INITIAL, stages=9), Trained(state=0, report=StageReport())
+        started(INITIAL, 9), Trained(state=0, report=StageReport())
     ]  # fmt: skip
     for state, parent in enumerate(parents, 1):
         scored = Scored(state=state - 1, feedback=Feedback(scores={PREFERENCE: {}}))

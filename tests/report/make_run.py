@@ -9,7 +9,8 @@ import numpy as np
 import yaml
 from PIL import Image
 
-from lossagent.events import Answered, Decided, Event, Finished, Scored, Started, Trained, Warned
+from beginnings import started
+from lossagent.events import Answered, Decided, Event, Finished, Scored, Trained, Warned
 from lossagent.feedback import Feedback, MetricFacts
 from lossagent.records import Decision, Evidence, Exchange, Message, StageReport
 from lossagent.weights import Weights
@@ -171,7 +172,7 @@ def _events(
 ) -> list[Event]:  # fmt: skip
     clock = iter(range(1_780_000_000, 1_790_000_000, 30))
     events: list[Event] = [
-        Started(time=next(clock), run=folder.name, initial=INITIAL, stages=stages),
+        started(INITIAL, stages, folder.name, next(clock)),
         Trained(time=next(clock), state=0, report=StageReport(iterations=60, seconds=9.0)),
         Scored(time=next(clock), state=0, feedback=Feedback(scores=scores_of(0.0, images, "feed")), seconds=2.0),
     ]

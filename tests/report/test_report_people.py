@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from beginnings import started
 from lossagent.events import (
     Asked,
     Closed,
@@ -18,7 +19,6 @@ from lossagent.events import (
     Ignored,
     Rated,
     Scored,
-    Started,
     Trained,
 )
 from lossagent.feedback import POOLED, Feedback, Remark
@@ -61,7 +61,7 @@ def written(root: Path, events: list[Event]) -> Path:
 
 
 def begun(stages: int) -> list[Event]:
-    events: list[Event] = [Started(run="r", initial=INITIAL, stages=stages), Trained(state=0, report=StageReport())]
+    events: list[Event] = [started(INITIAL, stages), Trained(state=0, report=StageReport())]
     for state in range(stages + 1):
         if state:
             decision = Decision(author="x", proposed=INITIAL, weights=INITIAL, restart_from=state - 1)

@@ -65,7 +65,6 @@ def _record(recording: Recording, agent: str | None, steps: Sequence[Remade]) ->
         "losses": list(recording.moments[0].trajectory.initial.names),
         "steps": [_step(step) for step in steps],
         "same": sum(step.same for step in steps),
-        "missing": list(recording.missing),
     }
 
 
@@ -109,8 +108,6 @@ def _print(recording: Recording, agent: str | None, steps: Sequence[Remade]) -> 
     console.print(table)
     same = sum(step.same for step in steps)
     console.print(f"{same} of {len(steps)} decisions are the same.")
-    for text in recording.missing:
-        console.print(f"Not recorded: {text}", markup=False)
 
 
 def _numbers(weights: Weights) -> str:

@@ -149,8 +149,7 @@ class RunData:
         evaluated = {name: facts for one in sets for name, facts in one.metrics.items()}
         scored = {m for s in self.trajectory.scored if s.feedback is not None for m in s.feedback.scores}
         people = {m: facts for m, facts in PEOPLE.items() if m in scored}
-        told = last_told(self.events)
-        return {**(told.metrics if told is not None else {}), **_recorded(self.environment), **people, **evaluated}
+        return {**last_told(self.events).metrics, **_recorded(self.environment), **people, **evaluated}
 
     @property
     def anchor(self) -> str:
@@ -246,8 +245,9 @@ def _settings(path: Path, events: Sequence[AnyEvent], missing: list[str]) -> tup
     except (OSError, yaml.YAMLError) as error:
         missing.append(f"{file.name} cannot be read ({type(error).__name__}): settings are not shown.")
         return {}, file.name == LOOP
-    if loaded == {} and (told := last_told(events)) is not None:  # a Steering by itself: it recorded what agents need
-        return told.model_dump(mode="json", include={"agent", "goal", "bounds", "seed", "tolerance", "guards"}), True
+    if loaded == {}:  # a Steering by itself: it recorded what agents need
+        known = {"agent", "goal", "bounds", "seed", "tolerance", "guards"}
+        return last_told(events).model_dump(mode="json", include=known), True
     settings = {str(k): v for k, v in loaded.items()} if isinstance(loaded, dict) else {}
     return settings, file.name == LOOP
 

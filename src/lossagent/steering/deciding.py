@@ -19,13 +19,10 @@ INITIAL = "initial"
 """Author of the first stage's weights."""
 
 
-def last_told(events: Iterable[AnyEvent]) -> Told | None:
-    """What the agent is told after these events; ``None`` where it was never recorded."""
-    told: Told | None = None
-    for event in events:
-        if isinstance(event, Started | Resumed) and event.told is not None:
-            told = event.told
-    return told
+def last_told(events: Iterable[AnyEvent]) -> Told:
+    """What the agent is told after these events of a run, its beginning among them."""
+    told = [e.told for e in events if isinstance(e, Started | Resumed) and e.told is not None]
+    return told[-1]
 
 
 def view_of(told: Told, trajectory: Trajectory, head: State) -> View:

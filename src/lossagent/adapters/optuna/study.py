@@ -52,8 +52,6 @@ def to_study(run: Path | str, storage: str | BaseStorage, name: str | None = Non
     path = Path(run)
     events = read_events(path)
     trajectory, told = Trajectory.fold(events), last_told(events)
-    if told is None:
-        raise Refused(f"{path} was recorded by an earlier version, which did not note its goal.")
     if not told.goal.scalar:
         raise Refused("a study needs values, and the goal is a wish only: name a proxy metric (goal.proxy).")
     with _quiet():
