@@ -12,7 +12,7 @@ from outcomes import IMAGES, PRIMARY, outcome, scored, without_hard_images
 from lossagent.feedback import Feedback
 from lossagent.goal import Constraint, Goal, Target
 from lossagent.study.comparisons import against, on_test_set, p_words
-from lossagent.study.complete import complete
+from lossagent.study.complete import complete, mean_of
 from lossagent.study.figures import figures_of
 from lossagent.study.figures.anytime import beside_fixed, best_so_far
 from lossagent.study.figures.canvas import styles_of
@@ -95,6 +95,32 @@ def test_five_seeds_show_nothing_however_large_the_difference() -> None:
     assert one.out_of_reach
     assert found["tuned-fixed"]["respond"].verdict == "better"
     assert any("5 seeds cannot reach p < .05" in rule for rule in rules(results(), "niqe"))
+
+
+def other_images(one: Outcome) -> Outcome:
+    """The same run on test images of other names, whose scores are higher by one."""
+    tests = {
+        name: {
+            row: Feedback(scores={m: {f"other {i}": v + 1 for i, v in s.items() if v} for m, s in f.scores.items()})
+            for row, f in rows.items()
+        }
+        for name, rows in one.tests.items()
+    }
+    return one.model_copy(update={"tests": tests})
+
+
+def test_test_images_of_a_seeds_own_are_said_and_count_once_a_seed() -> None:
+    same = results()
+    assert not same.images_by_seed("niqe")
+    assert any("The images are the same throughout" in rule for rule in rules(same, "niqe"))
+    runs = [outcome("fixed", 0), outcome("a", 0), outcome("a", 1)]
+    changed = [one if one.seed == 0 else other_images(one) for one in runs]
+    own = results({"fixed": changed[:1], "a": changed[1:]})
+    assert own.images_by_seed("niqe")
+    assert any("Each seed has test images of its own" in rule for rule in rules(own, "niqe"))
+    starts = [mean_of(one, "BSD100", "start", "niqe") for one in (changed[0], changed[2])]
+    beside = row(score_table(own, "niqe", "BSD100", "niqe"), "untouched start")[1].value
+    assert beside == pytest.approx(sum(v for v in starts if v is not None) / 2)
 
 
 def test_p_is_corrected_over_the_arms_of_a_column() -> None:

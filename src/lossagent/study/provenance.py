@@ -74,7 +74,8 @@ def _images(read: Folder, objective: str) -> str:
         name: max((len(scores.keys() - {POOLED}) for row in rows.values() for scores in row.scores.values()), default=0)
         for name, rows in one.tests.items()
     }
-    return ", ".join(f"{name}: {count or 'means alone'}" for name, count in counts.items()) or "none"
+    said = ", ".join(f"{name}: {count or 'means alone'}" for name, count in counts.items()) or "none"
+    return f"{said}; each seed has its own" if read.results.images_by_seed(objective) else said
 
 
 def _metrics(read: Folder, objective: str) -> str:

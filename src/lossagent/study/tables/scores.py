@@ -18,6 +18,10 @@ BESIDE = (
     ("reference", "ground truth", "a ceiling"),
     ("correlated-noise control", "correlated-noise control", "the start with blurred noise added"),
 )
+IMAGES = {
+    False: "The images are the same throughout: another set of images is not in the intervals.",
+    True: "Each seed has test images of its own, the same ones for every arm: standard deviations are of both.",
+}
 Compared = dict[str, dict[str, Comparison]]
 
 
@@ -62,7 +66,7 @@ def rules(results: Results, objective: str) -> tuple[str, ...]:
     rules = [
         f"Differences are paired by seed; in brackets the {PERCENT} interval over seeds, p from {test}, corrected by "
         "Holm over the arms of the column. ≈ no difference shown: the interval holds 0 or the corrected p is .05 or "
-        "more. ✓ better, ✗ worse. The images are the same throughout: another set of images is not in the intervals."
+        f"more. ✓ better, ✗ worse. {IMAGES[results.images_by_seed(objective)]}"
     ]
     if any(one.interval.method != one.test.method and one.interval.bounded for one in every):
         rules.append("t: Student's interval, which assumes normal differences; sign flips bound nothing there.")
@@ -146,15 +150,15 @@ def _against_fixed(results: Results, objective: str, name: str, arm: str, facts:
 
 
 def _beside(results: Results, objective: str, name: str, row: str, facts: MetricFacts) -> Cell:
-    """A row that is the same for every arm: its mean over the runs' own."""
-    found = [
-        value
+    """A row that is the same for every arm of a seed: its mean over seeds."""
+    found = {
+        one.seed: value
         for one in results.every(objective)
         if (value := mean_of(one, name, row, facts.name)) is not None and math.isfinite(value)
-    ]
+    }
     if not found:
         return Cell("–")
-    mean = math.fsum(found) / len(found)
+    mean = math.fsum(found.values()) / len(found)
     return Cell(plain(mean, places(facts)), value=mean)
 
 
