@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from outcomes import ARMS, PRIMARY, make_study, outcome, without_hard_images
@@ -104,6 +105,44 @@ def test_figures_are_small_files_and_in_the_page(study: Path, page: str) -> None
         with Image.open(file) as picture:
             assert picture.width >= 800
     assert page.count("<img ") == len(files)
+
+
+def keep_picture(folder: Path, arm: str, seed: int, which: str, level: int) -> None:
+    """A picture of a test image of a run: its left half has the level, its right half none."""
+    pixels = np.zeros((90, 120, 3), dtype=np.uint8)
+    pixels[:, :60] = level
+    file = folder / "runs" / "niqe" / arm / f"seed-{seed:04d}" / "images" / "BSD100" / which / "image2.png"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(file)
+
+
+def test_the_place_where_arms_differ_is_shown_while_runs_have_their_pictures(tmp_path: Path) -> None:
+    arms = {"fixed": 0.2, "respond": 0.6, "random": 0.3}
+    study = make_study(tmp_path / "study", arms, few=2, many=2)
+    write_page(study)
+    assert not list((study / "figures").glob("crops*"))
+    for level, arm in enumerate(arms, 1):
+        for which in ("start", "reference", "selected"):
+            keep_picture(study, arm, 1, which, 50 * level if which == "selected" else 10)
+    write_page(study)
+    with Image.open(study / "figures" / "crops-niqe-BSD100.png") as picture:
+        shown = np.asarray(picture.convert("RGB"))
+    # Five tiles a row: ground truth, start, start with noise, then the arms in their order; all are of the left half.
+    tiles = [shown[22 + 40, x * 226 + 40].tolist() for x in (0, 1, 3, 4)] + [shown[22 + 248 + 40, 40].tolist()]
+    assert tiles == [[10] * 3, [10] * 3, [50] * 3, [100] * 3, [150] * 3]
+    text = (study / "results.md").read_text(encoding="utf-8")
+    assert "## What the numbers look like" in text
+    selected = next(o for o in read_outcomes(study) if (o.arm, o.seed) == ("respond", 1)).tests["BSD100"]["selected"]
+    assert f"respond {selected.scores['niqe']['image2']:.2f}" in text
+    assert 'href="#niqe-crops"' in (study / "page.html").read_text(encoding="utf-8")
+
+
+def test_a_seed_of_which_an_arm_has_no_picture_is_not_shown(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "study", {"fixed": 0.2, "respond": 0.6}, few=1, many=1)
+    for which in ("start", "reference", "selected"):
+        keep_picture(study, "fixed", 0, which, 10)
+    write_page(study)
+    assert not list((study / "figures").glob("crops*"))
 
 
 def test_markdown_has_whole_tables_and_the_verdict(study: Path) -> None:

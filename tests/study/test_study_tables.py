@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -498,9 +499,9 @@ def constant(feedback: Feedback, value: float) -> Feedback:
 # --- figures
 
 
-def test_figures_compare_over_the_same_seeds_and_say_how_many() -> None:
+def test_figures_compare_over_the_same_seeds_and_say_how_many(tmp_path: Path) -> None:
     found = results({"fixed": even("fixed", [0.5] * 3), "respond": even("respond", [0.6] * 8)})
-    figures = figures_of(found, "niqe", styles_of(found.arms("niqe")))
+    figures = figures_of(tmp_path, found, "niqe", styles_of(found.arms("niqe")))
     course, traded, forest = figures["course"][0], figures["metrics"][0], figures["scores"][0]
     assert course.title.endswith("thin: fixed, same seeds")
     assert course.alt.count("over 3 seeds") == 2

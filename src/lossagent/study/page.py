@@ -23,7 +23,7 @@ from lossagent.study.provenance import made
 from lossagent.study.registering import plain
 from lossagent.study.tables import MARKS, WORDS, Section, sections_of
 from lossagent.study.tables.incomplete import incomplete
-from lossagent.study.text import page_text
+from lossagent.study.text import DRAWN, page_text
 
 PAGE, TABLES, TEXT, FIGURES = "page.html", "tables.json", "results.md", "figures"
 
@@ -35,7 +35,7 @@ class Chapter:
     Attributes:
         objective: its name.
         sections: tables, in order.
-        figures: section -> figures; ``"course"`` has figures alone.
+        figures: section -> figures; some sections have figures alone.
         styles: arm -> how it is drawn.
     """
 
@@ -87,6 +87,7 @@ def write_page(folder: Path) -> Path:
         "interval": interval_words(verdict) if verdict is not None else "",
         "facts": facts,
         "marks": MARKS,
+        "drawn_alone": DRAWN,
         "words": WORDS,
         "settings": yaml.safe_dump(plain(read.study), sort_keys=False, allow_unicode=True),
     }
@@ -97,7 +98,8 @@ def write_page(folder: Path) -> Path:
 
 def _chapter(read: Folder, objective: str) -> Chapter:
     styles = styles_of(read.results.arms(objective))
-    return Chapter(objective, sections_of(read.results, objective), figures_of(read.results, objective, styles), styles)
+    figures = figures_of(read.path, read.results, objective, styles)
+    return Chapter(objective, sections_of(read.results, objective), figures, styles)
 
 
 def _plain(read: Folder, chapters: Sequence[Chapter], verdict: Verdict | None) -> dict[str, object]:

@@ -10,6 +10,8 @@ from lossagent.study.tables.cells import MARKS, Cell, Row, Section, Table
 
 Pictures = Mapping[str, Sequence[tuple[str, str, str]]]
 """Section -> (title, file, what is seen) of its figures."""
+DRAWN = {"crops": ("Crops", "What the numbers look like"), "course": ("Course", "The course of the runs")}
+"""Section that has figures alone -> how it is called, in short and as a heading."""
 EXPLORATORY = "Everything below is exploratory: it was not what the study was made to decide."
 
 
@@ -38,8 +40,9 @@ def page_text(
         for section in sections:
             parts.append(section_text(section, section.title + name))
             parts += _pictures(figures[objective].get(section.key, ()))
-        if course := figures[objective].get("course"):
-            parts += [f"## {markdown_text('The course of the runs' + name)}", *_pictures(course)]
+        for key, (_, heading) in DRAWN.items():
+            if alone := figures[objective].get(key):
+                parts += [f"## {markdown_text(heading + name)}", *_pictures(alone)]
     parts += ["## How it was made", "\n".join(f"- **{markdown_text(k)}**: {markdown_text(v)}" for k, v in facts)]
     if missing or strangers:
         lines = [f"- {markdown_text(key)}: {markdown_text(why)}" for key, why in missing]
