@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from truth import DELAY, FIRST, INITIAL, RATE, SPREAD, equilibrium, outcome, recorded, wandering
 
+from lossagent.agents.random_weights import Random
 from lossagent.errors import Damaged, Refused
 from lossagent.feedback import Feedback
-from lossagent.simulator import Model, fit, read_model, write_model
+from lossagent.simulator import Model, Problem, fit, read_model, write_model
 from lossagent.simulator.model import Response
 from lossagent.simulator.transitions import Space, transitions_of
+from lossagent.study.outcome import Outcome
 from lossagent.weights import Bounds, Weights
 
 
@@ -85,6 +87,36 @@ def test_images_have_offsets_and_luck_of_their_own(model: Model) -> None:
     spread = images.spread[images.metrics.index("niqe")]
     assert np.mean(spread) == pytest.approx(0.03, rel=0.5)
     assert images.spread[images.metrics.index("psnr_y")] == pytest.approx([0.0] * 10, abs=1e-9)
+
+
+def with_images_of_its_own(one: Outcome) -> Outcome:
+    """The run, had its seed drawn all but two of the feedback images and all but one of those of the selection."""
+
+    def without(feedback: Feedback, *gone: str) -> Feedback:
+        scores = {m: {i: v for i, v in s.items() if i not in gone} for m, s in feedback.scores.items()}
+        return Feedback(scores=scores)
+
+    first, second = one.seed % 10, (3 * one.seed + 1) % 10
+    gone = (f"f{first}", f"f{second if second != first else (second + 1) % 10}")
+    states = tuple(s.model_copy(update={"feedback": without(s.feedback or Feedback(), *gone)}) for s in one.states)
+    selection = {i: without(f, f"s{one.seed % 6}") for i, f in one.selection.items()}
+    return one.model_copy(update={"states": states, "selection": selection})
+
+
+def test_images_that_each_seed_draws_are_modelled_as_many_as_a_run_has(model: Model) -> None:
+    runs = recorded(seeds=8, stages=10)
+    own = fit(dataclasses.replace(runs, outcomes=tuple(map(with_images_of_its_own, runs.outcomes))))
+    assert len(own.feedback.images) == 8
+    assert own.selection is not None
+    assert len(own.selection.images) == 5
+    niqe = own.feedback.metrics.index("niqe")
+    assert np.mean(own.feedback.spread[niqe]) == pytest.approx(0.03, rel=0.5)
+    assert float(np.array(own.feedback.offsets[niqe]) @ own.feedback.shares) == pytest.approx(0.0, abs=1e-12)
+    here = dict(zip(own.feedback.images, own.feedback.offsets[niqe], strict=True))
+    there = dict(zip(model.feedback.images, model.feedback.offsets[model.feedback.metrics.index("niqe")], strict=True))
+    assert np.corrcoef([here[i] for i in here], [there[i] for i in here])[0, 1] > 0.95
+    one = Problem.of(own).run(Random(), 0)
+    assert one.rule.startswith("best niqe on the selection set")
 
 
 def test_a_model_without_weights_predicts_the_same_for_all() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import median_low
 
 import numpy as np
 
@@ -43,9 +45,8 @@ class ImageModel(Record):
 
     @cached_property
     def shares(self) -> Array:
-        """(images,) weight of each in the mean, which is taken within conditions first; they sum to 1."""
-        counts = {name: self.conditions.count(name) for name in self.conditions}
-        return np.array([1 / (len(counts) * counts[name]) for name in self.conditions])
+        """(images,) weight of each in the mean; they sum to 1."""
+        return _shares(self.conditions)
 
     @cached_property
     def _factor(self) -> Array:
@@ -86,43 +87,67 @@ def images_of(
 
     Args:
         outcomes: the runs.
-        side: run -> state id -> feedback on the set. Metrics and images are those that S_0 of every run has.
+        side: run -> state id -> feedback on the set. Metrics are those that S_0 of every run has, with each of its
+            images; where runs drew images of their own, all are learned from, and as many as a run has are modelled:
+            those that most runs have.
         wanted: metrics whose means are modelled; others are left out.
     """
-    starts = [feedback for one in outcomes if (feedback := side(one).get(0)) is not None]
+    runs = [scores for one in outcomes if 0 in (scores := side(one))]
+    starts = [scores[0] for scores in runs]
     if not starts:
         return None
     metrics = tuple(m for m in starts[0].scores if m in wanted and all(f.mean(m) is not None for f in starts))
-    images = tuple(
-        i for i in starts[0].scores[metrics[0]] if all(_score(f, m, i) is not None for f in starts for m in metrics)
-    ) if metrics else ()  # fmt: skip
-    if not images:
+    drawn = [[i for i in f.scores[metrics[0]] if all(_score(f, m, i) is not None for m in metrics)] for f in starts
+             ] if metrics else []  # fmt: skip
+    counts = Counter(image for images in drawn for image in images)
+    if not counts:
         return None
-    conditions = tuple(starts[0].conditions.get(i, "") for i in images)
-    blank = ImageModel(
-        images=images, conditions=conditions, metrics=metrics, offsets=(), persistence=(), spread=(), correlation=()
+    named = {image: condition for f in starts for image, condition in f.conditions.items()}
+    every = ImageModel(
+        images=tuple(counts), conditions=tuple(named.get(i, "") for i in counts), metrics=metrics,
+        offsets=(), persistence=(), spread=(), correlation=(),
+    )  # fmt: skip
+    stages = [
+        stage
+        for one, start in zip((o for o in outcomes if 0 in side(o)), starts, strict=True)
+        for stage in _stages(one, side(one), every, _centred(start, every))
+    ]
+    persistence, spread, correlation = _dynamics(stages, len(metrics), len(counts))
+    modelled = {image for image, _ in counts.most_common(median_low(map(len, drawn)))}
+    places = [place for place, image in enumerate(every.images) if image in modelled]
+    offsets = _means([_centred(f, every) for f in starts])[:, places]
+    conditions = tuple(every.conditions[i] for i in places)
+    return ImageModel(
+        images=tuple(every.images[i] for i in places),
+        conditions=conditions,
+        metrics=metrics,
+        offsets=_rows(offsets - (offsets @ _shares(conditions))[:, None]),
+        persistence=tuple(map(float, persistence)),
+        spread=_rows(spread[:, places]),
+        correlation=_rows(correlation),
     )
-    offsets = np.mean([_centred(f, blank) for f in starts], axis=0)
-    stages = [stage for one in outcomes for stage in _stages(one, side(one), blank, offsets)]
-    persistence, spread, correlation = _dynamics(stages, len(metrics), len(images))
-    return blank.model_copy(
-        update={
-            "offsets": _rows(offsets),
-            "persistence": tuple(map(float, persistence)),
-            "spread": _rows(spread),
-            "correlation": _rows(correlation),
-        }
-    )
+
+
+def _shares(conditions: Sequence[str]) -> Array:
+    """Weight of each image in the mean, which is taken within conditions first."""
+    counts = Counter(conditions)
+    return np.array([1 / (len(counts) * counts[name]) for name in conditions])
+
+
+def _means(rows: Sequence[Array]) -> Array:
+    """The mean of each place over the rows that have it; every place is in one."""
+    table = np.array(rows)
+    return np.nansum(table, axis=0) / (~np.isnan(table)).sum(axis=0)
 
 
 def _stages(
-    one: Outcome, scores: Mapping[int, Feedback], blank: ImageModel, offsets: Array
+    one: Outcome, scores: Mapping[int, Feedback], every: ImageModel, start: Array
 ) -> list[_Deviations]:  # fmt: skip
     found: list[_Deviations] = []
     for state in one.states[1:]:
         if state.id in scores and state.parent is not None and state.parent in scores:
-            before, after = _centred(scores[state.parent], blank), _centred(scores[state.id], blank)
-            found.append(_Deviations(before - offsets, after - offsets))
+            before, after = _centred(scores[state.parent], every), _centred(scores[state.id], every)
+            found.append(_Deviations(before - start, after - start))
     return found
 
 
