@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import optuna
 import pytest
 
 from lossagent.errors import Failed, MissingPackage, Refused
@@ -152,3 +153,10 @@ def test_optuna_is_an_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingPackage, match=r"pip install 'lossagent\[search\]'"):
         open_queue(tmp_path, "study", Presence(tmp_path))
+
+
+def test_optuna_may_announce_studies_as_before(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    level = optuna.logging.get_verbosity()
+    open_queue(tmp_path, "study", Presence(tmp_path)).close()
+    assert optuna.logging.get_verbosity() == level == optuna.logging.INFO
+    assert capfd.readouterr() == ("", "")

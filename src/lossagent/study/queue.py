@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
+from lossagent.agents.search.silence import quiet_optuna
 from lossagent.errors import Failed, MissingPackage, Refused
 from lossagent.study.jobs import Job
 from lossagent.study.presence import Presence
@@ -187,7 +188,6 @@ def open_queue(study: Path, name: str, presence: Presence, storage: str | None =
     import optuna
     from optuna.storages.journal import JournalFileBackend
 
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
     journal = study / JOURNAL
     turn: AbstractContextManager[object] = nullcontext()
     shut: Callable[[], None] = nothing
@@ -200,7 +200,7 @@ def open_queue(study: Path, name: str, presence: Presence, storage: str | None =
             if storage.startswith("sqlite"):
                 # It has no way to claim a row; but then all workers are on one machine.
                 turn = FileLock(str(study / "claiming.lease"))
-        with warnings.catch_warnings():
+        with quiet_optuna(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             store = optuna.create_study(storage=place, study_name=name, load_if_exists=True)
     except ValueError as error:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import importlib.util
 import warnings
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lossagent.adapters.optuna.outcomes import ON, Outcome, outcomes, plain, ranges, start_of, switched
+from lossagent.agents.search.silence import quiet_optuna
 from lossagent.errors import MissingPackage, Refused
 from lossagent.events import AnyEvent, Started, Told
 from lossagent.runs import read_events
@@ -54,7 +54,7 @@ def to_study(run: Path | str, storage: str | BaseStorage, name: str | None = Non
     trajectory, told = Trajectory.fold(events), last_told(events)
     if not told.goal.scalar:
         raise Refused("a study needs values, and the goal is a wish only: name a proxy metric (goal.proxy).")
-    with _quiet():
+    with quiet_optuna():
         study = _study(storage, name or path.absolute().name, path, _identity(events), told)
         _describe(study, trajectory, told)
         known = {trial.user_attrs.get(STATE) for trial in study.get_trials(deepcopy=False)}
@@ -138,16 +138,3 @@ def _identity(events: list[AnyEvent]) -> str:
 def _require_optuna() -> None:
     if importlib.util.find_spec("optuna") is None:
         raise MissingPackage("optuna", "search", "An Optuna study")
-
-
-@contextmanager
-def _quiet() -> Generator[None]:
-    """Optuna does not announce what it does, and is as before afterwards."""
-    from optuna import logging
-
-    before = logging.get_verbosity()
-    logging.set_verbosity(max(before, logging.WARNING))
-    try:
-        yield
-    finally:
-        logging.set_verbosity(before)

@@ -7,11 +7,11 @@ optimization", NeurIPS 2011; GP: Matern-5/2 kernel with a noise variance that is
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from lossagent.agents.search.evaluations import Evaluation, graded
+from lossagent.agents.search.silence import quiet_optuna
 from lossagent.agents.search.space import Space
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def next_point(space: Space, told: Sequence[Evaluation], method: Sampler, startu
         optuna.trial.create_trial(params=dict(zip(space.names, point, strict=True)), distributions=ranges, value=value)
         for (_, point), value in zip(placed, graded([e for e, _ in placed]), strict=True)
     ]
-    with _quiet():
+    with quiet_optuna():
         study = optuna.create_study(direction="maximize", sampler=_sampler(method, startup, seed))
         study.add_trials(trials)
         found = study.ask(ranges).params
@@ -56,19 +56,3 @@ def _sampler(method: Sampler, startup: int, seed: int) -> BaseSampler:
     if method == "tpe":
         return TPESampler(n_startup_trials=startup, seed=seed)
     return GPSampler(n_startup_trials=startup, seed=seed, warn_independent_sampling=False)
-
-
-@contextmanager
-def _quiet() -> Generator[None]:
-    """Optuna is silent but for errors, and as before afterwards.
-
-    Its warnings are of fits of the GP that did not converge, for which it takes its default kernel.
-    """
-    from optuna import logging
-
-    before = logging.get_verbosity()
-    logging.set_verbosity(max(before, logging.ERROR))
-    try:
-        yield
-    finally:
-        logging.set_verbosity(before)
