@@ -92,8 +92,8 @@ def images_of(
             those that most runs have.
         wanted: metrics whose means are modelled; others are left out.
     """
-    runs = [scores for one in outcomes if 0 in (scores := side(one))]
-    starts = [scores[0] for scores in runs]
+    runs = [(one, scores) for one in outcomes if 0 in (scores := side(one))]
+    starts = [scores[0] for _, scores in runs]
     if not starts:
         return None
     metrics = tuple(m for m in starts[0].scores if m in wanted and all(f.mean(m) is not None for f in starts))
@@ -107,11 +107,7 @@ def images_of(
         images=tuple(counts), conditions=tuple(named.get(i, "") for i in counts), metrics=metrics,
         offsets=(), persistence=(), spread=(), correlation=(),
     )  # fmt: skip
-    stages = [
-        stage
-        for one, start in zip((o for o in outcomes if 0 in side(o)), starts, strict=True)
-        for stage in _stages(one, side(one), every, _centred(start, every))
-    ]
+    stages = [stage for one, scores in runs for stage in _stages(one, scores, every)]
     persistence, spread, correlation = _dynamics(stages, len(metrics), len(counts))
     modelled = {image for image, _ in counts.most_common(median_low(map(len, drawn)))}
     places = [place for place, image in enumerate(every.images) if image in modelled]
@@ -141,9 +137,11 @@ def _means(rows: Sequence[Array]) -> Array:
 
 
 def _stages(
-    one: Outcome, scores: Mapping[int, Feedback], every: ImageModel, start: Array
+    one: Outcome, scores: Mapping[int, Feedback], every: ImageModel
 ) -> list[_Deviations]:  # fmt: skip
+    """Every stage of a run that has scores; deviations are from the offsets of its own S_0."""
     found: list[_Deviations] = []
+    start = _centred(scores[0], every)
     for state in one.states[1:]:
         if state.id in scores and state.parent is not None and state.parent in scores:
             before, after = _centred(scores[state.parent], every), _centred(scores[state.id], every)

@@ -83,11 +83,11 @@ def _images(folder: Path, results: Results, objective: str, name: str, rows: Seq
     """Images that every row has, of one size."""
     if not rows:
         return
-    places = {row.label: _place(folder, objective, name, row) for row in rows}
-    for file in sorted(places["untouched start"].glob("*.png")):
+    folders = {row.label: _place(folder, objective, name, row) for row in rows}
+    for file in sorted(folders["untouched start"].glob("*.png")):
         versions: list[Version] = []
         for row in rows:
-            pixels = load(places[row.label] / file.name)
+            pixels = load(folders[row.label] / file.name)
             if pixels is not None and row.role == "noise":
                 pixels = noisy({file.stem: pixels}, row.scored[0].seed)[file.stem]
             if pixels is not None:
