@@ -24,7 +24,6 @@ from lossagent.events import (
     Finished,
     Pruned,
     Resumed,
-    Retold,
     Rewound,
     Scored,
     Started,
@@ -34,7 +33,6 @@ from lossagent.events import (
 )
 from lossagent.feedback import Feedback, MetricFacts
 from lossagent.goal import Goal
-from lossagent.letters import Undo
 from lossagent.mailbox import Mailbox
 from lossagent.objectives.base import Objective, Pixels
 from lossagent.objectives.given import GivenImages, pixels_of, pixels_sha256
@@ -44,7 +42,9 @@ from lossagent.steering.book import Book
 from lossagent.steering.checks import refuse_other, refuse_unfit, refuse_unscored
 from lossagent.steering.deciding import last_told, next_decision, view_of
 from lossagent.steering.people import People
-from lossagent.steering.telling import BEST, LAST, feedback_of, oddities, refuse_incomplete, reported
+from lossagent.steering.pruning import superfluous
+from lossagent.steering.retelling import retell
+from lossagent.steering.telling import BEST, LAST, Answer, oddities, refuse_incomplete, reported
 from lossagent.trajectory import Trajectory
 from lossagent.weights import Bounds, Weights
 
@@ -242,7 +242,7 @@ class Steering:
 
     def scored(self, stage: Stage, restored: Mapping[str, Pixels]) -> Feedback:
         """Scores a trained state and records the feedback."""
-        return self._tell(stage, restored, None, None, None, None).feedback or Feedback()
+        return self._tell(stage, Answer(images=restored), StageReport()).feedback or Feedback()
 
     # -- ask and tell, for anyone's loop -------------------------------------------------------------------
 
@@ -301,43 +301,31 @@ class Steering:
                 a metric, or losses that the run does not have.
             Waiting: people are asked and have not answered yet; tell the same again later.
         """
-        told = self._tell(state, images, scores, feedback, losses, report)
+        answer = Answer(images, scores, feedback)
+        told = self._tell(state, answer, reported(report, losses, self.trajectory.initial))
         if feedback is None:
             for text in oddities(told, self.trajectory.start, self.goal):
                 warnings.warn(text, stacklevel=2)
         return told
 
-    def _tell(
-        self,
-        state: int | Stage,
-        images: GivenImages | None,
-        scores: Mapping[str, Mapping[str, float | None] | float | int | None] | None,
-        feedback: Feedback | None,
-        losses: Mapping[str, float | int] | None,
-        report: StageReport | None,
-    ) -> State:
+    def _tell(self, state: int | Stage, answer: Answer, report: StageReport) -> State:
         number, states = state.state if isinstance(state, Stage) else state, self.trajectory.states
         if number not in range(len(states)):
             raise Refused(f"state {number!r} was never asked for; known: 0 to {len(states) - 1}.")
-        if sum(x is not None for x in (images, scores, feedback)) != 1:
-            raise Refused("tell exactly one of images, scores and feedback.")
         known = states[number]
-        report = reported(report, losses, self.trajectory.initial)
         began = time.perf_counter()
-        if images is not None:
-            if self.objective is None:
-                raise Refused("images were told and there is no objective to score them; tell scores.")
-            pixels = pixels_of(images)
+        if answer.images is not None:
+            pixels = pixels_of(answer.images)
             report = report.model_copy(update={"images": {n: pixels_sha256(p) for n, p in pixels.items()}})
-            self.people.collect()
-            feedback = self.objective(pixels, self.people.situation(known))
-        elif scores is not None:
-            feedback = feedback_of(scores)
-            refuse_incomplete(feedback, self.metrics if self.objective is not None else {}, "this run measures")
-        assert feedback is not None
+            feedback = self._judged(known, pixels)
+        else:
+            feedback = answer.told
+            ours = self.metrics if self.objective is not None and answer.scores is not None else {}
+            refuse_incomplete(feedback, ours, "this run measures")
         refuse_incomplete(feedback, self.goal.moved, "the goal is about")
         if known.feedback is not None:
-            return self._retell(known, self._first_told(known), feedback)
+            retell(self.book, known, feedback)
+            return known
         if known.report is None:
             self.book.append(Trained(state=known.id, report=report))
         self.people.close(known.id, "feedback", feedback.unanswered)
@@ -345,25 +333,11 @@ class Steering:
         self._prune()
         return self.trajectory.states[known.id]
 
-    def _first_told(self, known: State) -> Feedback:
-        """The feedback as it was told, without what people have said since."""
-        told = (e.feedback for e in self.book.log.events if isinstance(e, Scored) and e.state == known.id)
-        return next(told, known.feedback or Feedback())
-
-    def _retell(self, known: State, first: Feedback, second: Feedback) -> State:
-        # Compared as text: a NaN told twice is the same content.
-        differs = first.model_dump_json() != second.model_dump_json()
-        if differs or self.trajectory.head.id != known.id:
-            difference = f"told again with {second.means()}" if differs else ""
-            back = known.depth < self.trajectory.head.depth
-            self.book.append(Retold(state=known.id, difference=difference))
-            if differs and back:
-                warnings.warn(
-                    f"state {known.id} was told before, with other scores: its first record stands, and the run goes "
-                    "on from it. If the network is further than that, say so: ask(at=...).",
-                    stacklevel=4,
-                )
-        return known
+    def _judged(self, state: State, pixels: Mapping[str, Pixels]) -> Feedback:
+        if self.objective is None:
+            raise Refused("images were told and there is no objective to score them; tell scores.")
+        self.people.collect()
+        return self.objective(pixels, self.people.situation(state))
 
     # -- the end ------------------------------------------------------------------------------------------
 
@@ -401,15 +375,9 @@ class Steering:
         """Lets go of checkpoints; S_0, the best, the last and the newest ``keep`` stay."""
         if self._keep is None or self._release is None:
             return
-        restorable = [s for s in self.trajectory.scored if s.restorable]
-        wanted = {r.request.state for r in self.trajectory.requests if isinstance(r.request, Undo)}
-        kept = (
-            {0, self.best().id, restorable[-1].id} | wanted | {s.id for s in restorable[len(restorable) - self._keep :]}
-        )
-        for state in restorable:
-            if state.id not in kept:
-                self.book.append(Pruned(state=state.id))  # said before it is done: a decision can no longer ask for it
-                self._release(state)
+        for state in superfluous(self.trajectory, self.best(), self._keep):
+            self.book.append(Pruned(state=state.id))  # said before it is done: a decision can no longer ask for it
+            self._release(state)
 
     def _decide(self) -> State:
         state = len(self.trajectory.states)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import cast
 
 from torch import Tensor
@@ -11,12 +12,42 @@ from torch import Tensor
 from lossagent.errors import Refused, UnknownName
 from lossagent.feedback import POOLED, Feedback
 from lossagent.goal import Goal
+from lossagent.objectives.given import GivenImages
 from lossagent.records import StageReport, State
 from lossagent.weights import Weights
 
 BEST = "best by the goal on the feedback images, which it was steered by"
 LAST = "the last state: a wish alone has no number"
 """How a loop chooses that scores no other images; it may :meth:`lossagent.Steering.finish` otherwise."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of a stage: images to score, scores, or whole feedback.
+
+    Attributes:
+        images, scores, feedback: see :meth:`lossagent.Steering.tell`; exactly one is given.
+
+    Raises:
+        Refused: none or more than one.
+    """
+
+    images: GivenImages | None = None
+    scores: Mapping[str, Mapping[str, float | None] | float | int | None] | None = None
+    feedback: Feedback | None = None
+
+    def __post_init__(self) -> None:
+        if sum(x is not None for x in (self.images, self.scores, self.feedback)) != 1:
+            raise Refused("tell exactly one of images, scores and feedback.")
+
+    @property
+    def told(self) -> Feedback:
+        """The feedback that was told as such or as scores.
+
+        Raises:
+            Refused: scores that are none.
+        """
+        return self.feedback if self.feedback is not None else feedback_of(self.scores)
 
 
 def feedback_of(scores: object, where: str = "scores") -> Feedback:
