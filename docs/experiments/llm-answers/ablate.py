@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from lossagent.agents.table import create, settings_of
-from lossagent.chat.table import EmbeddedSettings
+from lossagent.chat.base import ChatModel
+from lossagent.chat.table import EmbeddedSettings, ServerSettings
 from lossagent.chat.table import create as create_chat
 from lossagent.events import Told
 from lossagent.replay import Moment, Recording, counterfactual, read_recording
@@ -59,15 +60,17 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("runs", type=Path, nargs="*")
     parser.add_argument("--model", default="smollm2-135m-instruct")
+    parser.add_argument("--base-url", help="of an OpenAI-compatible server that has the model; embedded without it")
     parser.add_argument("--every", type=int, default=2, help="of every so many decisions one is asked for again")
     asked = parser.parse_args()
     lines = asked.file.read_text().splitlines() if asked.file.exists() else []
+    chat = _chat(asked.model, asked.base_url)
     known = {(r["variant"], r["version"], r["run"], r["state"]): r for r in map(json.loads, lines)}
     for variant, version, run, moment in _questions(asked.runs, asked.every):
         key = (variant, version, run, moment.state)
         if key not in known:
             known[key] = dict(zip(("variant", "version", "run", "state"), key, strict=True))
-            known[key] |= _answer(moment, VARIANTS[variant], asked.model)
+            known[key] |= _answer(moment, VARIANTS[variant], chat)
             with asked.file.open("a") as file:
                 file.write(json.dumps(known[key]) + "\n")
     print(_tables(tuple(known.values())))
@@ -118,13 +121,14 @@ def _nudged(trajectory: Trajectory) -> Trajectory:
     return replace(trajectory, states=tuple(states))
 
 
-_chats: dict[str, Any] = {}
+def _chat(model: str, base_url: str | None) -> ChatModel:
+    if base_url is not None:
+        return create_chat(ServerSettings(base_url=base_url, model=model, temperature=0.0))
+    return create_chat(EmbeddedSettings(model=model, temperature=0.0, threads=1))
 
 
-def _answer(moment: Moment, changes: Mapping[str, Any], model: str) -> dict[str, Any]:
-    if model not in _chats:
-        _chats[model] = create_chat(EmbeddedSettings(model=model, temperature=0.0, threads=1))
-    agent = create(settings_of("llm").model_validate({**BASE, **SETTINGS, **changes}), _chats[model])
+def _answer(moment: Moment, changes: Mapping[str, Any], chat: ChatModel) -> dict[str, Any]:
+    agent = create(settings_of("llm").model_validate({**BASE, **SETTINGS, **changes}), chat)
     began = time.process_time()
     (made,) = counterfactual(Recording(Path(), None, (moment,)), agent)
     assert made.decision is not None
