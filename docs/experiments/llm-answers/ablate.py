@@ -11,6 +11,7 @@ appended to the file as they come; started again, what is in it is not asked aga
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -64,13 +65,12 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=2, help="of every so many decisions one is asked for again")
     asked = parser.parse_args()
     lines = asked.file.read_text().splitlines() if asked.file.exists() else []
-    chat = _chat(asked.model, asked.base_url)
     known = {(r["variant"], r["version"], r["run"], r["state"]): r for r in map(json.loads, lines)}
     for variant, version, run, moment in _questions(asked.runs, asked.every):
         key = (variant, version, run, moment.state)
         if key not in known:
             known[key] = dict(zip(("variant", "version", "run", "state"), key, strict=True))
-            known[key] |= _answer(moment, VARIANTS[variant], chat)
+            known[key] |= _answer(moment, VARIANTS[variant], _chat(asked.model, asked.base_url))
             with asked.file.open("a") as file:
                 file.write(json.dumps(known[key]) + "\n")
     print(_tables(tuple(known.values())))
@@ -121,6 +121,7 @@ def _nudged(trajectory: Trajectory) -> Trajectory:
     return replace(trajectory, states=tuple(states))
 
 
+@functools.cache
 def _chat(model: str, base_url: str | None) -> ChatModel:
     if base_url is not None:
         return create_chat(ServerSettings(base_url=base_url, model=model, temperature=0.0))

@@ -136,9 +136,7 @@ def _means(rows: Sequence[Array]) -> Array:
     return np.nansum(table, axis=0) / (~np.isnan(table)).sum(axis=0)
 
 
-def _stages(
-    one: Outcome, scores: Mapping[int, Feedback], every: ImageModel
-) -> list[_Deviations]:  # fmt: skip
+def _stages(one: Outcome, scores: Mapping[int, Feedback], every: ImageModel) -> list[_Deviations]:
     """Every stage of a run that has scores; deviations are from the offsets of its own S_0."""
     found: list[_Deviations] = []
     start = _centred(scores[0], every)

@@ -315,9 +315,12 @@ class Steering:
         known = states[number]
         began = time.perf_counter()
         if answer.images is not None:
+            if self.objective is None:
+                raise Refused("images were told and there is no objective to score them; tell scores.")
             pixels = pixels_of(answer.images)
             report = report.model_copy(update={"images": {n: pixels_sha256(p) for n, p in pixels.items()}})
-            feedback = self._judged(known, pixels)
+            self.people.collect()
+            feedback = self.objective(pixels, self.people.situation(known))
         else:
             feedback = answer.told
             ours = self.metrics if self.objective is not None and answer.scores is not None else {}
@@ -332,12 +335,6 @@ class Steering:
         self.book.append(Scored(state=known.id, feedback=feedback, seconds=time.perf_counter() - began))
         self._prune()
         return self.trajectory.states[known.id]
-
-    def _judged(self, state: State, pixels: Mapping[str, Pixels]) -> Feedback:
-        if self.objective is None:
-            raise Refused("images were told and there is no objective to score them; tell scores.")
-        self.people.collect()
-        return self.objective(pixels, self.people.situation(state))
 
     # -- the end ------------------------------------------------------------------------------------------
 

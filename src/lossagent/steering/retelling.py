@@ -27,7 +27,7 @@ def retell(book: Book, known: State, second: Feedback) -> None:
             warnings.warn(
                 f"state {known.id} was told before, with other scores: its first record stands, and the run goes "
                 "on from it. If the network is further than that, say so: ask(at=...).",
-                stacklevel=4,
+                stacklevel=4,  # the caller of Steering.tell
             )
 
 
