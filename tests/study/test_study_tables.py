@@ -112,13 +112,21 @@ def other_images(one: Outcome) -> Outcome:
 
 def test_test_images_of_a_seeds_own_are_said_and_count_once_a_seed() -> None:
     same = results()
-    assert not same.images_by_seed("niqe")
+    assert same.sets_by_seed("niqe") == ()
     assert any("The images are the same throughout" in rule for rule in rules(same, "niqe"))
     runs = [outcome("fixed", 0), outcome("a", 0), outcome("a", 1)]
     changed = [one if one.seed == 0 else other_images(one) for one in runs]
     own = results({"fixed": changed[:1], "a": changed[1:]})
-    assert own.images_by_seed("niqe")
+    assert own.sets_by_seed("niqe") == own.sets("niqe") == ("BSD100", "Urban100")
     assert any("Each seed has test images of its own" in rule for rule in rules(own, "niqe"))
+    both = [
+        one.model_copy(update={"tests": {**one.tests, "Urban100": before.tests["Urban100"]}})
+        for one, before in zip(changed, runs, strict=True)
+    ]
+    mixed = results({"fixed": both[:1], "a": both[1:]})
+    assert mixed.sets_by_seed("niqe") == ("BSD100",)
+    (said,) = (rule for rule in rules(mixed, "niqe") if "images of BSD100 of its own" in rule)
+    assert "The images of Urban100 are the same throughout" in said
     starts = [mean_of(one, "BSD100", "start", "niqe") for one in (changed[0], changed[2])]
     beside = row(score_table(own, "niqe", "BSD100", "niqe"), "untouched start")[1].value
     assert beside == pytest.approx(sum(v for v in starts if v is not None) / 2)

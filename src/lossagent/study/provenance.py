@@ -74,8 +74,12 @@ def _images(read: Folder, objective: str) -> str:
         name: max((len(scores.keys() - {POOLED}) for row in rows.values() for scores in row.scores.values()), default=0)
         for name, rows in one.tests.items()
     }
-    said = ", ".join(f"{name}: {count or 'means alone'}" for name, count in counts.items()) or "none"
-    return f"{said}; each seed has its own" if read.results.images_by_seed(objective) else said
+    own = read.results.sets_by_seed(objective)
+    said = (
+        f"{name}: {count or 'means alone'}{', others for each seed' if name in own else ''}"
+        for name, count in counts.items()
+    )
+    return "; ".join(said) or "none"
 
 
 def _metrics(read: Folder, objective: str) -> str:

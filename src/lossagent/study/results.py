@@ -78,14 +78,14 @@ class Results:
         """Test sets, in the order found."""
         return tuple(dict.fromkeys(name for one in self.every(objective) for name in one.tests))
 
-    def images_by_seed(self, objective: str) -> bool:
-        """Whether the test images are not the same for every seed, as where a ``count`` of them is drawn."""
+    def sets_by_seed(self, objective: str) -> tuple[str, ...]:
+        """Test sets whose images are not the same for every seed, as where a ``count`` of them is drawn."""
         found: dict[str, set[frozenset[str]]] = {}
         for one in self.every(objective):
             for name, rows in one.tests.items():
                 images = frozenset(i for row in rows.values() for scores in row.scores.values() for i in scores)
                 found.setdefault(name, set()).add(images)
-        return any(len(draws) > 1 for draws in found.values())
+        return tuple(name for name, draws in found.items() if len(draws) > 1)
 
     def facts(self, objective: str) -> dict[str, MetricFacts]:
         """Every metric: targets first, then the others in the order recorded."""

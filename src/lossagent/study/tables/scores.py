@@ -18,10 +18,6 @@ BESIDE = (
     ("reference", "ground truth", "a ceiling"),
     ("correlated-noise control", "correlated-noise control", "the start with blurred noise added"),
 )
-IMAGES = {
-    False: "The images are the same throughout: another set of images is not in the intervals.",
-    True: "Each seed has test images of its own, the same ones for every arm: standard deviations are of both.",
-}
 Compared = dict[str, dict[str, Comparison]]
 
 
@@ -66,7 +62,7 @@ def rules(results: Results, objective: str) -> tuple[str, ...]:
     rules = [
         f"Differences are paired by seed; in brackets the {PERCENT} interval over seeds, p from {test}, corrected by "
         "Holm over the arms of the column. ≈ no difference shown: the interval holds 0 or the corrected p is .05 or "
-        f"more. ✓ better, ✗ worse. {IMAGES[results.images_by_seed(objective)]}"
+        f"more. ✓ better, ✗ worse. {_images(results, objective)}"
     ]
     if any(one.interval.method != one.test.method and one.interval.bounded for one in every):
         rules.append("t: Student's interval, which assumes normal differences; sign flips bound nothing there.")
@@ -81,6 +77,22 @@ def rules(results: Results, objective: str) -> tuple[str, ...]:
             f"{fewest(family)} or more can."
         )
     return tuple(rules)
+
+
+def _images(results: Results, objective: str) -> str:
+    """Whether images vary with the seeds, and so are in the intervals."""
+    own = results.sets_by_seed(objective)
+    same = [name for name in results.sets(objective) if name not in own]
+    sentences: list[str] = []
+    if own:
+        of = f" of {' and '.join(own)}" if same else ""
+        sentences.append(
+            f"Each seed has test images{of} of its own, the same ones for every arm: standard deviations are of both."
+        )
+    if same:
+        of = f" of {' and '.join(same)}" if own else ""
+        sentences.append(f"The images{of} are the same throughout: another set of images is not in the intervals.")
+    return " ".join(sentences)
 
 
 def gaming(results: Results, objective: str, name: str, facts: MetricFacts) -> str:
