@@ -20,7 +20,7 @@ from lossagent.feedback import Feedback
 from lossagent.goal import Constraint, Goal, Target
 from lossagent.probe import Course, Findings, Plan, find, plan_of
 from lossagent.probe.limits import broken_limits
-from lossagent.probe.page import page_of
+from lossagent.probe.page import page_of, proposals
 from lossagent.probe.settings import RANGE, spread_settings
 from lossagent.probe.spread import changes_of, spread_of
 from lossagent.weights import Bounds, Weights
@@ -224,6 +224,20 @@ def test_settings_that_break_something_narrow_the_bounds(tmp_path: Path) -> None
     assert any("is left out: diverged" in note for note in found.notes)
 
 
+def test_where_all_moves_break_something_no_bounds_are_proposed(tmp_path: Path) -> None:
+    made = plan(tmp_path)
+    found = courses(made, lambda w, depth: 0.05 * gan(w))
+    for name, course in found.items():
+        if made.runs[name].initial != made.settings["setting-0"]:
+            grid = course.feedback[3].scores["psnr_y"]
+            spoiled = Feedback(scores={"psnr_y": grid, "lattice": dict.fromkeys(IMAGES, 1.8)})
+            found[name] = Course(course.weights, {**course.feedback, 3: spoiled})
+    judged = find(made, found)
+    assert judged.bounds == {}
+    assert any("no bounds are proposed" in note for note in judged.notes)
+    assert "none to propose" in " ".join(proposals(judged))
+
+
 def test_limits_of_the_goal_and_a_loss_of_fidelity_are_seen() -> None:
     def course(psnr: float, niqe: float) -> Course:
         start = Feedback(scores={"psnr_y": {"a": 27.0}, "niqe": {"a": 7.0}})
@@ -290,6 +304,7 @@ def test_the_command_runs_what_is_missing_and_writes_its_page(tmp_path: Path) ->
     assert again.status == 0, again.err
     assert {p: p.stat().st_mtime_ns for p in events} == events
     assert json.loads((tmp_path / "p" / "probe.json").read_text(encoding="utf-8"))["verdict"] == found.verdict
+    (tmp_path / "p" / "setting-0.diverged").write_text("diverged: as it was then\n", encoding="utf-8")
     other = command(*words[:2], "losses.mse.weight=0.7", *words[2:])
     assert other.status == 2
     assert "holds a run with other settings" in other.err

@@ -256,6 +256,14 @@ def test_the_summary_names_best_worst_latest_and_trend() -> None:
     assert len(user) < len(asked(seen(line(*values, *values, *values)), PAPER)[1])
 
 
+def test_the_trend_counts_stages_between_scores_that_are_there() -> None:
+    ends = [6.0, 5.0, 6.5, 6.0, 5.8]
+    _, user = asked(seen(line(*ends, None, 5.6)), PAPER, short=True)
+    assert "Over the last 3 stages the score fell by 0.1333 a stage." in user
+    _, user = asked(seen(line(*ends, 5.8, 5.8, 5.8)), PAPER, short=True)
+    assert "Over the last 3 stages the score did not change." in user
+
+
 def test_a_missing_score_is_said() -> None:
     assert "after training with them is none." in asked(seen(line(6.0, None)), PAPER)[1]
 

@@ -16,8 +16,8 @@ from command_line import command
 from lossagent.experiment import parse
 from lossagent.feedback import POOLED
 from lossagent.session import Session
-from lossagent.simulator import read_model
-from lossagent.study.outcome import read_outcomes
+from lossagent.simulator import read_model, read_recorded
+from lossagent.study.outcome import read_outcomes, write_outcome
 from tiny import experiment
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "simulator.md").read_text(encoding="utf-8")
@@ -99,6 +99,36 @@ def test_a_primary_comparison_goes_along_with_its_arms(root: Path, tmp_path: Pat
     assert ran.status == 0, ran.err
     assert "Left out: arm 'longer' changes training" in ran.out
     assert "Primary comparison" in (tmp_path / "out" / "page.html").read_text(encoding="utf-8")
+
+
+def test_a_primary_comparison_with_the_best_full_run_goes_along(root: Path, tmp_path: Path) -> None:
+    plan = yaml.safe_load((root / "study" / "study.yaml").read_text(encoding="utf-8"))
+    best = f"tuned-fixed ({1 + len(plan['tuned']['full'])}x)"
+    plan["primary"] = {"arm": "random", "against": best, "metric": "niqe", "set": "BSD"}
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan), encoding="utf-8")
+    ran = command(
+        "simulate", "compare", root / "model.json", "--arms", tmp_path / "plan.yaml", "--seeds", 3, "--jobs", 1,
+        "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert ran.status == 0, ran.err
+    assert "left out with its arm" not in ran.out
+    assert yaml.safe_load((tmp_path / "out" / "study.yaml").read_text(encoding="utf-8"))["primary"]["against"] == best
+
+
+def test_bounds_and_tolerances_are_the_fixed_arms(root: Path, tmp_path: Path) -> None:
+    shutil.copytree(root / "study", tmp_path / "study")
+    file = tmp_path / "study" / "study.yaml"
+    plan = yaml.safe_load(file.read_text(encoding="utf-8"))
+    plan["arms"] = {
+        "a-narrow": {"agent": {"kind": "random"}, "bounds": {"trust": 1.1}, "tolerance": {"niqe": 9}}
+    } | plan["arms"]
+    file.write_text(yaml.safe_dump(plan), encoding="utf-8")
+    for one in read_outcomes(tmp_path / "study"):
+        if one.arm == "random":
+            write_outcome(tmp_path / "study", one.model_copy(update={"arm": "a-narrow"}))
+    before = read_recorded([root / "study"]).setting
+    after = read_recorded([tmp_path / "study"]).setting
+    assert (after.bounds, after.tolerance) == (before.bounds, before.tolerance)
 
 
 @pytest.mark.parametrize(

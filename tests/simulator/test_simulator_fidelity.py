@@ -9,6 +9,7 @@ import pytest
 from truth import ARMS, recorded
 
 from lossagent.errors import Refused
+from lossagent.goal import Constraint
 from lossagent.simulator import Fidelity, Recorded, check
 
 
@@ -37,6 +38,18 @@ def test_arms_rank_as_they_did(found: Fidelity) -> None:
     assert found.order.pairs >= 0.8
     gained = {x.arm: x.predicted for x in found.order.lines}
     assert gained["fixed@little"] > gained["fixed"]
+
+
+def test_predicted_checkpoints_keep_the_limits_as_recorded_ones_do() -> None:
+    runs = recorded(seeds=4, stages=7)
+    free = check(runs).order
+    limit = Constraint(metric="niqe", at_least=0.0, relative_to="start", unit=0.1)
+    goal = runs.setting.goal.model_copy(update={"constraints": (limit,)})
+    limited = check(dataclasses.replace(runs, setting=runs.setting.model_copy(update={"goal": goal}))).order
+    assert free is not None
+    assert limited is not None
+    assert max(line.predicted for line in free.lines) > 1
+    assert all(abs(line.predicted) < 1e-9 for line in limited.lines), "S_0 alone scores no better than S_0"
 
 
 def shuffled(runs: Recorded) -> Recorded:

@@ -136,6 +136,15 @@ def test_a_loss_that_is_off_counts_as_one_far_below_the_others(model: Model) -> 
     off = Weights.of({"l1": 1.0, "perceptual": 0.1, "gan": 0.0}, keep=INITIAL)
     assert math.isfinite(change(model, off, 6.5, 0.0, 3))
     assert model.beyond(off)
+    runs = recorded(seeds=4, stages=7)
+    one = runs.outcomes[0]
+    states = [one.states[0]]
+    for state in one.states[1:]:
+        assert state.decision is not None
+        states.append(state.model_copy(update={"decision": state.decision.model_copy(update={"weights": off})}))
+    without = one.model_copy(update={"arm": "fixed@off", "states": tuple(states)})
+    known = fit(dataclasses.replace(runs, outcomes=(*runs.outcomes, without)))
+    assert not known.beyond(off)
 
 
 def test_stages_that_runs_of_a_seed_share_count_once() -> None:

@@ -21,6 +21,7 @@ from lossagent.experiment.sections import agent_section
 from lossagent.goal import Constraint, Goal
 from lossagent.simulator import Model, Problem, fit
 from lossagent.study.outcome import Outcome
+from lossagent.weights import Weights
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +99,17 @@ def test_limits_relative_to_the_fixed_run_are_those_of_its_seed(model: Model) ->
     assert kept is not None
     assert (least := beside.mean("psnr_y")) is not None
     assert kept >= least - 0.05 - 1e-9
+
+
+def test_the_fixed_run_is_that_of_the_reference(model: Model) -> None:
+    limit = Constraint(metric="psnr_y", at_least=-0.05, relative_to="fixed", unit=0.1)
+    study = dataclasses.replace(Problem.of(model), goal=Goal(targets=GOAL.targets, constraints=(limit,)))
+    other = Weights.of({"l1": 1.0, "perceptual": 0.3, "gan": 0.05})
+    arm = dataclasses.replace(study, initial=other, reference=study)
+    assert arm.beside(2) == study.beside(2)
+    assert arm.beside(2) != dataclasses.replace(study, initial=other).beside(2)
+    fixed = Problem.of(model).run(Fixed(), 2)
+    assert arm.beside(2).selection == {fixed.states[i].depth: f for i, f in fixed.selection.items()}
 
 
 def test_agents_know_the_fixed_run_where_the_study_said_so(model: Model) -> None:

@@ -256,6 +256,24 @@ def test_a_failed_run_is_tried_twice_and_the_study_goes_on(tmp_path: Path) -> No
     assert "tried once more" in command("compare", file, "--out", out, "--join", "--again").out
 
 
+def test_to_be_refused_is_no_try(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, out = written(tmp_path, seeds=[0], arms={"fixed": ARMS["fixed"]}), tmp_path / "out"
+    faults: list[Exception] = [Refused("weights are missing"), OSError("no space left"), OSError("no space left")]
+
+    def failing(self: Carrier, job: Job) -> Outcome:
+        raise faults.pop(0)
+
+    monkeypatch.setattr(Carrier, "carry_out", failing)
+    first = command("compare", file, "--out", out, "--join")
+    assert first.status == 1
+    assert "weights are missing" in first.err
+    assert "once more" not in first.out
+    again = command("compare", file, "--out", out, "--join", "--again")
+    assert again.status == 1
+    assert again.out.count("tried once more") == 1
+    assert faults == []
+
+
 def test_what_cannot_work_is_refused_before_there_is_a_folder(tmp_path: Path) -> None:
     gone = {"agent": {"kind": "fixed"}, "data": {"train": str(tmp_path / "gone")}}
     ended = command("compare", written(tmp_path, arms={**ARMS, "gone": gone}), "--out", tmp_path / "out")

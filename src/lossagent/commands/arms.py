@@ -67,7 +67,7 @@ def carry_out(experiment: Experiment, folder: Path, depth: int | None, console: 
         Interrupted: stopped on request.
     """
     narrator = Narrator(console, f"[{experiment.name}]", experiment.training.stages)
-    _refuse_other(folder, experiment)
+    refuse_other(folder, experiment)
     if not settled(folder, experiment, depth):
         begun = is_run(folder)
         session = Session.resume(folder, narrator.watch) if begun else Session.start(experiment, folder, narrator.watch)
@@ -108,7 +108,7 @@ def settled(folder: Path, experiment: Experiment, depth: int | None) -> bool:
     return question is not None and question.closed
 
 
-def _refuse_other(folder: Path, experiment: Experiment) -> None:
+def refuse_other(folder: Path, experiment: Experiment) -> None:
     """Refuses a folder that holds anything but this run, before an hour of another one."""
     if not is_run(folder):
         refuse_existing(folder)
@@ -133,7 +133,7 @@ def carry_out_beside(
             place: arm.model_copy(update=known) for place, arm in arms.items() if place != fixed
         }
     for place, arm in arms.items():
-        _refuse_other(place, arm)
+        refuse_other(place, arm)
     depth: int | None = None
     for place, arm in arms.items():
         selected = carry_out(arm, place, depth, console, again)

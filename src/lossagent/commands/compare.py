@@ -79,9 +79,10 @@ def compare(
         forget_failures(folder, jobs)
     deadline = None if limit is None else time.monotonic() + 60 * limit
     go_on = f"Go on with: {shlex.join(['lossagent', *command])}"
-    words = [*command, "--join", "--stale", str(stale)] + ([] if limit is None else ["--limit", str(limit)])
+    words = [*command, "--join", "--stale", str(stale)]
     if slurm is not None:
-        for job in submit(words, folder, workers or 1, Resources(slurm, hours, threads(plan), gpus)):
+        limited = words + ([] if limit is None else ["--limit", str(limit)])
+        for job in submit(limited, folder, workers or 1, Resources(slurm, hours, threads(plan), gpus)):
             console.print(f"Submitted: job {job.job_id}")
         console.print(f"When they are over: {shlex.join(['lossagent', *command])} --page")
         return
@@ -90,7 +91,7 @@ def compare(
             if join:
                 complete = join_in(carrier, jobs, storage, stale, console.print, deadline, leader)
             else:
-                complete = Leader(carrier, jobs, words, workers or cores(plan), console.print).lead()
+                complete = Leader(carrier, jobs, words, workers or cores(plan), console.print, deadline).lead()
     except KeyboardInterrupt:
         raise Interrupted(f"stopped; what is finished is in {folder}. {go_on}") from None
     if not complete:

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from lossagent.commands.arms import carry_out
+from lossagent.commands.arms import carry_out, refuse_other
 from lossagent.errors import Diverged
 from lossagent.experiment import load
 from lossagent.probe import Findings, Plan, find, plan_of, read_course, write_findings
@@ -52,6 +52,7 @@ def probe(
 def _carried_out(plan: Plan, name: str, folder: Path, console: Console, again: str) -> str:
     """Runs what is left of a run; returns why it diverged, "" where it did not."""
     note = folder / f"{name}.diverged"
+    refuse_other(folder / name, plan.runs[name])
     if note.exists():
         return note.read_text(encoding="utf-8").strip()
     folder.mkdir(parents=True, exist_ok=True)

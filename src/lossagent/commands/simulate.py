@@ -21,7 +21,7 @@ from lossagent.simulator.arms import Arm, agent_of, named_arms, study_arms, with
 from lossagent.simulator.comparing import compare
 from lossagent.study.page import write_page
 from lossagent.study.plan import Study, parse
-from lossagent.study.settings import Primary
+from lossagent.study.settings import FIXED, FULL, Primary, best_of
 
 app = typer.Typer(
     help="A fast stand-in for training, fitted to recorded runs: for research on agents.", no_args_is_help=True
@@ -95,7 +95,9 @@ def compare_command(
         if reason is not None:
             console.print(reason if chat is not None else f"{reason} Here one is named by --chat SETTINGS.")
     kept = [arm for arm in wanted if reasons[arm.name] is None]
-    if primary is not None and not {primary.arm, primary.against} <= {a.name for a in kept}:
+    full = [arm.name for arm in kept if arm.name == FIXED or arm.name.startswith(FULL)]
+    known = {*(arm.name for arm in kept), *([best_of(len(full))] if len(full) > 1 else [])}
+    if primary is not None and not {primary.arm, primary.against} <= known:
         console.print("The primary comparison is left out with its arm.")
         primary = None
     counts: dict[str, int] = {}

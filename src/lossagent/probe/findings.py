@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from lossagent.errors import Refused
@@ -79,19 +79,20 @@ def find(plan: Plan, courses: Mapping[str, Course]) -> Findings:
         if (said := broken_limits(goal, courses[name], courses[first], plan.stages))
     }
     verdict, sentence = _verdict(plan, utility, shown)
+    bounds = _bounds(plan, broken)
     wanted = judged.images_for_a_third if shown is not None else None
     return Findings(
         verdict=verdict,
         sentence=sentence,
         spreads=spreads,
         stage_iterations=shown.depth * plan.experiment.training.iterations if shown is not None else None,
-        bounds=_bounds(plan, broken),
+        bounds=bounds,
         trust=_trust(plan, courses, judged),
         images=max(FEWEST, wanted) if wanted is not None else None,
         settings=dict(plan.settings),
         gains=_gains(plan, courses),
         broken=broken,
-        notes=_notes(plan, courses, utility),
+        notes=_notes(plan, courses, utility, [n for n in _moved(plan) if n not in bounds]),
     )
 
 
@@ -146,11 +147,20 @@ def _verdict(plan: Plan, utility: tuple[Spread, ...], shown: Spread | None) -> t
 
 
 def _bounds(plan: Plan, broken: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[float, float]]:
-    """loss -> range of weights over the settings that broke nothing; the initial ones always count."""
+    """loss -> range of weights over the settings that broke nothing; the initial ones always count.
+
+    Losses of which that leaves one weight are left out.
+    """
     first = next(iter(plan.settings))
     good = [w for name, w in plan.settings.items() if name not in broken or name == first]
-    moved = [n for n in plan.settings[first].names if len({w[n] for w in plan.settings.values()}) > 1]
-    return {n: (min(w[n] for w in good), max(w[n] for w in good)) for n in moved}
+    ranges = {n: (min(w[n] for w in good), max(w[n] for w in good)) for n in _moved(plan)}
+    return {n: (low, high) for n, (low, high) in ranges.items() if low < high}
+
+
+def _moved(plan: Plan) -> list[str]:
+    """Losses whose weights differ between settings."""
+    first = next(iter(plan.settings.values()))
+    return [n for n in first.names if len({w[n] for w in plan.settings.values()}) > 1]
 
 
 def _trust(plan: Plan, courses: Mapping[str, Course], judged: Spread) -> float | None:
@@ -177,7 +187,9 @@ def _gains(plan: Plan, courses: Mapping[str, Course]) -> dict[str, float]:
     return {names[i]: float(row.mean()) for i, row in zip(known, changes, strict=True) if len(row)}
 
 
-def _notes(plan: Plan, courses: Mapping[str, Course], utility: tuple[Spread, ...]) -> tuple[str, ...]:
+def _notes(
+    plan: Plan, courses: Mapping[str, Course], utility: tuple[Spread, ...], unbounded: Sequence[str]
+) -> tuple[str, ...]:
     notes = [f"{name} is left out: {c.problem}." for name, c in courses.items() if c.problem]
     last = utility[-1]
     if last.images < FEWEST:
@@ -186,4 +198,7 @@ def _notes(plan: Plan, courses: Mapping[str, Course], utility: tuple[Spread, ...
         notes.append("most of the noise is the luck of training: more feedback images would not help against it.")
     if last.depth < plan.stages:
         notes.append(f"beyond {last.depth} stages too few runs have scores.")
+    if unbounded:
+        names = ", ".join(unbounded)
+        notes.append(f"every setting that moved {names} broke a limit: no bounds are proposed; try smaller moves.")
     return tuple(notes)

@@ -57,11 +57,12 @@ def proposals(found: Findings) -> tuple[str, ...]:
     """What to set, one line each."""
     length = "longer than tried" if found.stage_iterations is None else str(found.stage_iterations)
     ranges = ", ".join(f"{name}: [{low:g}, {high:g}]" for name, (low, high) in found.bounds.items())
+    bounds = f"{{{ranges}}}" if ranges else "none to propose"
     trust = "no move that was tried was clear of the noise" if found.trust is None else f"{found.trust:g}"
     images = "not to be told without a spread" if found.images is None else str(found.images)
     return (
         f"stage length (training.iterations): {length}",
-        f"bounds (bounds.per_loss), of settings that broke nothing: {{{ranges}}}",
+        f"bounds (bounds.per_loss), of settings that broke nothing: {bounds}",
         f"largest factor of a move (bounds.trust), at least: {trust}",
         f"feedback images, for an image noise of a third of the spread: {images}",
     )

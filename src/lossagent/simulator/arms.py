@@ -18,7 +18,7 @@ from lossagent.experiment.sections import agent_section
 from lossagent.simulator.model import Model
 from lossagent.study.deriving import merged
 from lossagent.study.plan import Study
-from lossagent.study.settings import FIXED, FULL, listed
+from lossagent.study.settings import FIXED, FULL
 from lossagent.weights import Bounds, Weights
 
 KNOWN = frozenset({"agent", "bounds", "losses"})
@@ -34,7 +34,6 @@ class Arm:
         agent: who decides.
         bounds, initial: of its runs.
         plain: the changes as a study file writes them.
-        seeds: its own, ``None`` for the study's.
     """
 
     name: str
@@ -42,7 +41,6 @@ class Arm:
     bounds: Bounds
     initial: Weights
     plain: Mapping[str, Any]
-    seeds: tuple[int, ...] | None = None
 
 
 def named_arms(agents: Sequence[Mapping[str, Any]], model: Model, taken: Sequence[str] = ()) -> tuple[Arm, ...]:
@@ -68,7 +66,8 @@ def _names(kind: str) -> Iterator[str]:
 def study_arms(study: Study, model: Model) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
     """The arms of a study file that can be simulated, and why the others cannot.
 
-    The study's experiment is not looked at: goal, bounds, first weights and stages are those of the recorded runs.
+    The study's experiment and seeds are not looked at: goal, bounds, first weights and stages are those of the recorded
+    runs, and all arms are simulated over the same seeds.
 
     Raises:
         Refused: settings that cannot be.
@@ -79,8 +78,7 @@ def study_arms(study: Study, model: Model) -> tuple[tuple[Arm, ...], tuple[str, 
         if other := sorted(arm.changes.keys() - KNOWN):
             left_out.append(f"arm {name!r} changes {', '.join(other)}, which the model knows nothing of.")
             continue
-        seeds = listed(arm.seeds) if arm.seeds is not None else None
-        found.append(_arm(name, arm.changes, model, seeds))
+        found.append(_arm(name, arm.changes, model))
     for name, weights in (study.tuned.full if study.tuned is not None else {}).items():
         losses = {loss: {"weight": weight} for loss, weight in weights.items()}
         found.append(_arm(f"{FULL}{name}", {"agent": {"kind": "fixed"}, "losses": losses}, model))
@@ -103,7 +101,7 @@ def agent_of(arm: Arm, chat: ChatModel | None) -> str | None:
     return None
 
 
-def _arm(name: str, changes: Mapping[str, Any], model: Model, seeds: tuple[int, ...] | None = None) -> Arm:
+def _arm(name: str, changes: Mapping[str, Any], model: Model) -> Arm:
     setting = model.setting
     weights = {n: loss["weight"] for n, loss in changes.get("losses", {}).items() if "weight" in loss}
     unknown = sorted(weights.keys() - set(setting.initial.names))
@@ -116,4 +114,4 @@ def _arm(name: str, changes: Mapping[str, Any], model: Model, seeds: tuple[int, 
         said = "; ".join(complaints(error)) if isinstance(error, ValidationError) else str(error)
         raise Refused(f"arm {name!r}: {said}") from None
     initial = Weights.of({**setting.initial.values(), **weights}, keep=setting.initial) if weights else setting.initial
-    return Arm(name, agent, bounds, initial, changes, seeds)
+    return Arm(name, agent, bounds, initial, changes)

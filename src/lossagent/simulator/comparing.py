@@ -26,7 +26,7 @@ from lossagent.simulator.model import Model
 from lossagent.simulator.problem import Problem
 from lossagent.study.outcome import Outcome, write_outcome
 from lossagent.study.recording import short
-from lossagent.study.settings import FULL, Primary
+from lossagent.study.settings import FIXED, FULL, Primary
 
 SIMULATED = "simulated.json"
 BATCH = 10
@@ -91,7 +91,8 @@ def compare(
     write_atomically(out / SIMULATED, json.dumps(_facts(model), indent=1) + "\n")
     write_atomically(out / "study.yaml", yaml.safe_dump(_study(model, arms, seeds, primary), sort_keys=False))
     beyond: dict[str, list[float]] = {}
-    for batch, shares in _simulated(model, batches_of(arms, seeds), out, chat, jobs):
+    fixed = next((arm for arm in arms if arm.name == FIXED), None)
+    for batch, shares in _simulated(model, batches_of(arms, seeds), fixed, out, chat, jobs):
         beyond.setdefault(batch.arm.name, []).extend(shares)
         done(batch.arm.name, len(shares))
     found = {name: round(sum(shares) / len(shares), 3) for name, shares in beyond.items()}
@@ -100,25 +101,26 @@ def compare(
 
 
 def _simulated(
-    model: Model, batches: Sequence[Batch], out: Path, chat: ChatModel | None, jobs: int
+    model: Model, batches: Sequence[Batch], fixed: Arm | None, out: Path, chat: ChatModel | None, jobs: int
 ) -> Iterator[tuple[Batch, list[float]]]:
     """Each batch with the share of stages, run by run, at weights where nothing was recorded."""
     if jobs == 1 or chat is not None:
         for batch in batches:
-            yield batch, _carry_out(model, batch, out, chat)
+            yield batch, _carry_out(model, batch, fixed, out, chat)
         return
     # Threads of numerical libraries would fight over the cores that the processes use.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-        futures = [(batch, pool.submit(_carry_out, model, batch, out, None)) for batch in batches]
+        futures = [(batch, pool.submit(_carry_out, model, batch, fixed, out, None)) for batch in batches]
         for batch, future in futures:
             yield batch, future.result()
 
 
-def _carry_out(model: Model, batch: Batch, out: Path, chat: ChatModel | None) -> list[float]:
-    arm = batch.arm
-    problem = dataclasses.replace(Problem.of(model), bounds=arm.bounds, initial=arm.initial)
+def _carry_out(model: Model, batch: Batch, fixed: Arm | None, out: Path, chat: ChatModel | None) -> list[float]:
+    arm, whole = batch.arm, Problem.of(model)
+    reference = dataclasses.replace(whole, bounds=fixed.bounds, initial=fixed.initial) if fixed is not None else whole
+    problem = dataclasses.replace(whole, bounds=arm.bounds, initial=arm.initial, reference=reference)
     shares: list[float] = []
     for seed in batch.seeds:
         outcome = problem.run(create(arm.agent, chat), seed, arm.name)

@@ -23,6 +23,7 @@ class Scale(Record):
         centre, spread: (p,) mean and standard deviation; a loss whose weight was never moved has spread 0 and no
             influence.
         depth: the largest depth recorded; drift is that of this depth further on.
+        off: (p,) whether stages were recorded in which the loss was off; ``()`` for none.
     """
 
     low: tuple[float, ...]
@@ -30,6 +31,7 @@ class Scale(Record):
     centre: tuple[float, ...]
     spread: tuple[float, ...]
     depth: int
+    off: tuple[bool, ...] = ()
 
     def inside(self, x: Array) -> Array:
         """(n, p) log-ratios, cut to the range in which the model says something; a loss that is off is its floor."""
@@ -39,7 +41,8 @@ class Scale(Record):
 
     def outside(self, x: Array) -> NDArray[np.bool_]:
         """(n,) whether log-ratios lie where nothing was recorded."""
-        far = (x < np.array(self.low) - MARGIN) | (x > np.array(self.high) + MARGIN)
+        known = np.isneginf(x) & np.array(self.off or [False] * len(self.low))
+        far = (x < np.array(self.low) - MARGIN) & ~known | (x > np.array(self.high) + MARGIN)
         return np.any(far & (np.array(self.spread) > 0), axis=-1)
 
 
@@ -58,6 +61,7 @@ def scale_of(data: Transitions) -> Scale:
         centre=tuple(float(v) for v in x.mean(axis=0)),
         spread=tuple(float(v) if v > 1e-9 else 0.0 for v in spread),
         depth=int(data.depth.max()),
+        off=tuple(bool(column.any()) for column in np.isneginf(data.x).T),
     )
 
 

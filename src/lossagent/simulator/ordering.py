@@ -11,8 +11,8 @@ from scipy.stats import spearmanr
 from lossagent.feedback import Feedback
 from lossagent.goal import Goal
 from lossagent.records import Record
-from lossagent.simulator.channels import FEEDBACK, SELECTION
 from lossagent.simulator.model import Model
+from lossagent.simulator.problem import Problem
 from lossagent.simulator.recorded import Recorded
 from lossagent.simulator.world import Latent, World
 from lossagent.study.outcome import Outcome
@@ -69,7 +69,7 @@ def arm_order(recorded: Recorded, folds: Sequence[tuple[set[int], Model]]) -> Ar
     for held, model in folds:
         runs = [recorded.outcomes[i] for i in sorted(held)]
         then = [u for one in runs if (u := _recorded(one, goal)) is not None]
-        now = [u for one in runs if (u := _simulated(one, goal, model)) is not None]
+        now = [u for one in runs if (u := _simulated(one, Problem.of(model))) is not None]
         if then and now:
             lines.append(
                 ArmLine(arm=runs[0].arm, runs=len(runs), recorded=float(np.mean(then)), predicted=float(np.mean(now)))
@@ -92,31 +92,26 @@ def _recorded(one: Outcome, goal: Goal) -> float | None:
     return goal.utility(scores[one.selected], scores[0])
 
 
-def _simulated(one: Outcome, goal: Goal, model: Model) -> float | None:
-    """Mean utility of the state that simulated runs under the recorded weights keep: the best one on the selection set,
-    the last one where there is none, as a real run does."""
+def _simulated(one: Outcome, problem: Problem) -> float | None:
+    """Mean utility of the states that simulated runs under the recorded weights keep.
+
+    They are chosen as in a real run: feasible before better on the selection set, the last one where there is none.
+    """
     found: list[float] = []
+    goal = problem.goal
     for draw in range(DRAWS):
-        world = World(model, draw)
+        world = World(problem.model, draw)
         states: dict[int, Latent] = {0: world.start}
         for state in one.states[1:]:
             if state.decision is not None and state.parent in states:
                 states[state.id] = world.advance(states[state.parent], state.decision.weights, state.decision.replicate)
-        values = [_utility(model, goal, latent, world.start) for latent in states.values()]
-        known = [v for v in values if v is not None]
-        if known:
-            found.append(max(known) if model.selection is not None else known[-1])
+        chosen = problem.model.selection is not None
+        scores = {i: world.selection(s) or world.feedback(s) for i, s in states.items()}
+        kept = max(states)
+        if chosen:
+            fixed = problem.beside(draw).selection
+            ranks = {i: goal.kept_by.rank(f, scores[0], fixed.get(states[i].depth)) for i, f in scores.items()}
+            kept = max(ranks, key=lambda i: (ranks[i], -i))
+        if (utility := goal.utility(scores[kept], scores[0])) is not None:
+            found.append(utility)
     return float(np.mean(found)) if found else None
-
-
-def _utility(model: Model, goal: Goal, latent: Latent, start: Latent) -> float | None:
-    """Utility by the means of the selection images, else of the feedback images."""
-    group = SELECTION if model.selection is not None else FEEDBACK
-    changes = {
-        c.name: float(now - then)
-        for c, now, then in zip(model.channels, latent.values, start.values, strict=True)
-        if c.group == group
-    }
-    if not goal.scalar or any(t.metric not in changes for t in goal.scalar):
-        return None
-    return sum(t.importance * t.sign * changes[t.metric] / t.unit for t in goal.scalar)

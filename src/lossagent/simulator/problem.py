@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lossagent import evaluation
 from lossagent.agents.base import Agent
@@ -30,6 +30,7 @@ class Problem:
         goal, bounds, initial, stages: as recorded, or others.
         know_fixed: whether agents know the fixed run's scores of their seed at each depth.
         objective: name that outcomes carry.
+        reference: whose runs under fixed weights are the fixed runs, ``None`` for its own.
     """
 
     model: Model
@@ -39,7 +40,8 @@ class Problem:
     stages: int
     know_fixed: bool = False
     objective: str = "goal"
-    _fixed: dict[int, FixedRun] = field(default_factory=dict[int, FixedRun], compare=False)
+    reference: Problem | None = None
+    _fixed: dict[int, FixedRun] = field(default_factory=dict[int, FixedRun], init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, model: Model) -> Problem:
@@ -65,23 +67,18 @@ class Problem:
         Raises:
             Refused: the agent and the goal do not go together, see :class:`lossagent.Steering`.
         """
-        return self._run(agent, seed, arm or agent.name, self._beside(seed))
+        return self._run(agent, seed, arm or agent.name, self.beside(seed))
 
-    def _beside(self, seed: int) -> FixedRun:
-        """The fixed run of a seed, where agents or constraints need it."""
+    def beside(self, seed: int) -> FixedRun:
+        """The fixed run of a seed, where agents or constraints need it; else an empty one."""
         relative = any(c.relative_to == "fixed" for c in self.goal.constraints)
         if not (relative or self.know_fixed):
             return FixedRun()
         if seed not in self._fixed:
             limits = tuple(c for c in self.goal.constraints if c.relative_to != "fixed")
-            free = Problem(
-                self.model,
-                self.goal.model_copy(update={"constraints": limits}),
-                self.bounds,
-                self.initial,
-                self.stages,
-            )
-            one = free.run(Fixed(), seed)
+            free = self.goal.model_copy(update={"constraints": limits})
+            base = replace(self.reference or self, goal=free, stages=self.stages, know_fixed=False, reference=None)
+            one = base.run(Fixed(), seed)
             fed = {s.depth: s.feedback for s in one.states if s.feedback is not None}
             self._fixed[seed] = FixedRun(fed, {one.states[i].depth: f for i, f in one.selection.items()})
         return self._fixed[seed]

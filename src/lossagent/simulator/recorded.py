@@ -18,7 +18,7 @@ from lossagent.study.jobs import Job
 from lossagent.study.outcome import RESULTS, Outcome, read_outcomes
 from lossagent.study.plan import Study, parse
 from lossagent.study.recording import outcome_of
-from lossagent.study.settings import FULL
+from lossagent.study.settings import FIXED, FULL
 from lossagent.weights import Bounds, Weights
 
 
@@ -28,8 +28,8 @@ class Setting(Record):
     Attributes:
         initial: weights of the first stage.
         goal: what is wanted.
-        bounds: what answers are projected into.
-        tolerance: metric -> change that counts as noise where it is not estimable.
+        bounds: what answers are projected into; those of the fixed arm where a study has one.
+        tolerance: metric -> change that counts as noise where it is not estimable; likewise.
         stages: of a run.
         iterations, warmup: optimizer steps of a stage, and before S_0.
         facts: of every metric scored.
@@ -79,7 +79,7 @@ def read_recorded(paths: Sequence[Path], objective: str | None = None) -> Record
         Refused: no runs; several objectives; runs of other losses or other stage lengths.
     """
     outcomes: list[Outcome] = []
-    experiments: list[tuple[Experiment, bool]] = []
+    origins: list[tuple[tuple[Outcome, ...], Experiment, bool]] = []
     left_out: list[str] = []
     for path in paths:
         if (path / RESULTS).is_dir():
@@ -91,7 +91,7 @@ def read_recorded(paths: Sequence[Path], objective: str | None = None) -> Record
                 left_out.append(f"{len(every) - len(found)} runs in {path} that its study.yaml does not ask for.")
             outcomes += found
             if found:
-                experiments.append((_experiment(study, found[0]), study.know_fixed))
+                origins.append((tuple(found), _experiment(study, found), study.know_fixed))
         elif is_run(path):
             experiment = load(path / "experiment.yaml")
             if read_trajectory(path).finished is None:
@@ -99,13 +99,14 @@ def read_recorded(paths: Sequence[Path], objective: str | None = None) -> Record
                 continue
             arm = str(experiment.dump()["agent"]["kind"])
             outcomes.append(outcome_of(path, Job(arm, objective or "goal", experiment.seed), experiment))
-            experiments.append((experiment, False))
+            origins.append(((outcomes[-1],), experiment, False))
         else:
             raise Refused(f"{path} must be a study folder (with {RESULTS}/) or a run folder; found neither.")
     if not outcomes:
         raise Refused(f"there is no finished run in {', '.join(map(str, paths))}: nothing to fit.")
-    experiment, know_fixed = experiments[0]
     kept, more = _alike(outcomes)
+    ids = {id(one) for one in kept}
+    experiment, know_fixed = next((e, k) for found, e, k in origins if any(id(one) in ids for one in found))
     return Recorded(kept, _setting(kept, experiment, know_fixed), (*left_out, *more))
 
 
@@ -114,8 +115,10 @@ def _refuse_simulated(path: Path) -> None:
         raise Refused(f"{path} is a simulated study: a response model is fitted to real runs alone.")
 
 
-def _experiment(study: Study, outcome: Outcome) -> Experiment:
-    return study.experiment_of(Job(outcome.arm, outcome.objective, outcome.seed))
+def _experiment(study: Study, found: Sequence[Outcome]) -> Experiment:
+    """Of the fixed arm, else of an arm that changes nothing but its agent, else of the first."""
+    usual = min(found, key=lambda o: (o.arm != FIXED, o.arm not in study.arms or len(study.arms[o.arm].changes)))
+    return study.experiment_of(Job(usual.arm, usual.objective, usual.seed))
 
 
 def _alike(outcomes: Sequence[Outcome]) -> tuple[tuple[Outcome, ...], list[str]]:

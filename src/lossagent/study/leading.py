@@ -37,6 +37,7 @@ class Leader:
         command: arguments of ``lossagent`` that make one worker.
         workers: how many at a time.
         say: takes a line.
+        deadline: ``time.monotonic()`` after which no run is begun, ``None`` for none.
     """
 
     carrier: Carrier
@@ -44,6 +45,7 @@ class Leader:
     command: Sequence[str]
     workers: int
     say: Callable[[str], None]
+    deadline: float | None = None
     _running: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict[int, "subprocess.Popen[bytes]"])
     _told: set[Job] = field(default_factory=set[Job])
     _lost: int = 0
@@ -80,7 +82,8 @@ class Leader:
     def _start(self, number: int) -> None:
         log = self.carrier.folder / FOLDER / f"worker-{number}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        words = [sys.executable, "-c", START, *self.command, "--leader", str(os.getpid())]
+        limit = [] if self.deadline is None else ["--limit", str(max(0.0, self.deadline - time.monotonic()) / 60)]
+        words = [sys.executable, "-c", START, *self.command, *limit, "--leader", str(os.getpid())]
         with log.open("ab") as out:
             self._running[number] = start_process(words, environment_of(number, threads(self.carrier.study)), out)
 

@@ -18,7 +18,7 @@ from lossagent.experiment.base import NAME, Settings
 from lossagent.study.checking import check_experiments, check_primary
 from lossagent.study.deriving import experiment_for, merged
 from lossagent.study.jobs import Job
-from lossagent.study.settings import FIXED, FULL, Arm, Primary, Seeds, Tuned, listed
+from lossagent.study.settings import FIXED, FULL, Arm, Primary, Seeds, Tuned, best_of, listed
 
 
 class Study(Settings):
@@ -99,7 +99,7 @@ class Study(Settings):
         """Name of the derived arm: the best of K full runs under fixed weights, at K times the budget."""
         if self.tuned is None:
             return None
-        return f"tuned-fixed ({len(self.tuned.full) + (FIXED in self.arms)}x)"
+        return best_of(len(self.tuned.full) + (FIXED in self.arms))
 
     def seeds_of(self, arm: str) -> tuple[int, ...]:
         """The seeds of an arm."""

@@ -12,6 +12,13 @@ FIXED = "fixed"
 """The arm that limits may be relative to."""
 FULL = f"{FIXED}@"
 """Names of full runs under other fixed weights begin so."""
+
+
+def best_of(runs: int) -> str:
+    """Name of the derived arm that is the best of so many full runs under fixed weights."""
+    return f"tuned-fixed ({runs}x)"
+
+
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
@@ -107,7 +114,7 @@ class Primary(Settings):
 
     Attributes:
         arm: the arm that the claim is about.
-        against: the arm that it is compared with, or ``tuned-fixed``, the best of the full runs.
+        against: the arm that it is compared with; ``tuned-fixed (Kx)`` is the best of K full runs, ``fixed`` being one.
         metric: the score that is compared, that of the selected states.
         set: the test set whose images are scored.
         objective: name of the objective that it is about, ``None`` where there is one.

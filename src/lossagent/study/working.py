@@ -123,8 +123,11 @@ class Worker:
 
     def _failed(self, claim: Claim, error: Exception) -> None:
         reason = str(error) if isinstance(error, LossAgentError) else f"{type(error).__name__}: {error}"
-        # What is refused was not begun, and would be again.
-        if (claim.earlier + 1) % TRIES and not isinstance(error, Refused):
+        if isinstance(error, Refused):  # it was not begun, and would be refused again: that is no try
+            self._give_up(claim.job, reason)
+            self.queue.give_back(claim)
+            return
+        if (claim.earlier + 1) % TRIES:
             self.told.said(f"{claim.job} failed and is tried once more: {reason}")
             if isinstance(error, Damaged):
                 set_aside(self.carrier.run_folder(claim.job))

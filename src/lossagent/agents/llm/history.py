@@ -214,10 +214,14 @@ def fitted(shown: Shown, path: Sequence[State]) -> list[str]:
 
 def _trend(shown: Shown, metric: str, path: Sequence[State]) -> str:
     """Mean change a stage over the latest stages."""
-    values = [v for s in path[-RECENT - 1 :] if (v := shown.value(s, metric)) is not None]
-    if len(values) < 2:
+    recent = path[-RECENT - 1 :]
+    known = [(place, v) for place, s in enumerate(recent) if (v := shown.value(s, metric)) is not None]
+    if len(known) < 2:
         return ""
-    slope = (values[-1] - values[0]) / (len(values) - 1)
-    word = "rose" if slope > 0 else "fell"
-    size = number(abs(slope), 4)
-    return f"Over the last {len(values) - 1} stages the {shown.label(metric)} {word} by {size} a stage."
+    (first, before), (last, after) = known[0], known[-1]
+    over = f"Over the last {last - first} stages" if last == len(recent) - 1 else f"Over {last - first} recent stages"
+    if after == before:
+        return f"{over} the {shown.label(metric)} did not change."
+    word = "rose" if after > before else "fell"
+    size = number(abs(after - before) / (last - first), 4)
+    return f"{over} the {shown.label(metric)} {word} by {size} a stage."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from lossagent.feedback import MetricFacts
 from lossagent.report.figures.canvas import Figure
@@ -34,6 +35,8 @@ def forest_figure(
         axes = drawing.add_subplot(1, len(found), place + 1, sharex=first, sharey=first)
         first = first or axes
         _panel(axes, arms, rows, facts, styles)
+        axes.xaxis.set_major_locator(MaxNLocator(max(3, 10 // len(found))))
+        axes.xaxis.set_major_formatter("{x:g}")
         axes.set_xlim(_limits([one for several in found.values() for one in several.values()]))
         axes.set_title(f"minus {short(reference)}", loc="left", fontsize=10, color=INK, pad=4)
         axes.set_title(_counts(rows), loc="right", fontsize=8, color=MUTED, pad=4)
