@@ -67,9 +67,9 @@ def arm_order(recorded: Recorded, folds: Sequence[tuple[set[int], Model]]) -> Ar
     goal = recorded.setting.goal
     lines: list[ArmLine] = []
     for held, model in folds:
-        runs = [recorded.outcomes[i] for i in sorted(held)]
+        runs, problem = [recorded.outcomes[i] for i in sorted(held)], Problem.of(model)
         then = [u for one in runs if (u := _recorded(one, goal)) is not None]
-        now = [u for one in runs if (u := _simulated(one, Problem.of(model))) is not None]
+        now = [u for one in runs if (u := _simulated(one, problem)) is not None]
         if then and now:
             lines.append(
                 ArmLine(arm=runs[0].arm, runs=len(runs), recorded=float(np.mean(then)), predicted=float(np.mean(now)))
