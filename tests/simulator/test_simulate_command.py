@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -87,17 +88,23 @@ def test_a_language_model_is_asked_where_one_is_named(root: Path, tmp_path: Path
     assert asked.cost.questions > 0
 
 
+def simulated(root: Path, tmp_path: Path, plan: dict[str, Any], seeds: int) -> str:
+    """What the command prints about a study file; the study is in ``out``."""
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan), encoding="utf-8")
+    ran = command(
+        "simulate", "compare", root / "model.json", "--arms", tmp_path / "plan.yaml", "--seeds", seeds, "--jobs", 1,
+        "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert ran.status == 0, ran.err
+    return ran.out
+
+
 def test_a_primary_comparison_goes_along_with_its_arms(root: Path, tmp_path: Path) -> None:
     plan = yaml.safe_load((root / "study" / "study.yaml").read_text(encoding="utf-8"))
     plan["primary"] = {"arm": "random", "against": "fixed", "metric": "niqe", "set": "BSD"}
     plan["arms"]["longer"] = {"agent": {"kind": "fixed"}, "training": {"iterations": 1}}
-    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan), encoding="utf-8")
-    ran = command(
-        "simulate", "compare", root / "model.json", "--arms", tmp_path / "plan.yaml", "--seeds", 6, "--jobs", 1,
-        "--out", tmp_path / "out",
-    )  # fmt: skip
-    assert ran.status == 0, ran.err
-    assert "Left out: arm 'longer' changes training" in ran.out
+    told = simulated(root, tmp_path, plan, 6)
+    assert "Left out: arm 'longer' changes training" in told
     assert "Primary comparison" in (tmp_path / "out" / "page.html").read_text(encoding="utf-8")
 
 
@@ -105,13 +112,8 @@ def test_a_primary_comparison_with_the_best_full_run_goes_along(root: Path, tmp_
     plan = yaml.safe_load((root / "study" / "study.yaml").read_text(encoding="utf-8"))
     best = f"tuned-fixed ({1 + len(plan['tuned']['full'])}x)"
     plan["primary"] = {"arm": "random", "against": best, "metric": "niqe", "set": "BSD"}
-    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan), encoding="utf-8")
-    ran = command(
-        "simulate", "compare", root / "model.json", "--arms", tmp_path / "plan.yaml", "--seeds", 3, "--jobs", 1,
-        "--out", tmp_path / "out",
-    )  # fmt: skip
-    assert ran.status == 0, ran.err
-    assert "left out with its arm" not in ran.out
+    told = simulated(root, tmp_path, plan, 3)
+    assert "left out with its arm" not in told
     assert yaml.safe_load((tmp_path / "out" / "study.yaml").read_text(encoding="utf-8"))["primary"]["against"] == best
 
 

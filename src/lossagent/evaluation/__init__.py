@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lossagent.evaluation.choosing import Choice, choose, chosen_by_metrics
+from lossagent.evaluation.choosing import Choice, best_state, choose, chosen_by_metrics
 from lossagent.evaluation.protocols import PROTOCOLS, EvaluationProtocol, protocol
 from lossagent.evaluation.states import FILE, Row, SetTable, add_row, has_row, write_evaluation
 
@@ -14,6 +14,7 @@ __all__ = [
     "Row",
     "SetTable",
     "add_row",
+    "best_state",
     "choose",
     "chosen_by_metrics",
     "has_row",

@@ -64,13 +64,28 @@ def choose(
         if {t.metric for t in goal.scalar} <= PEOPLES:
             why = "people judge the feedback images alone; goal.proxy may name a metric to choose by"
         return Choice(last.id, f"the last state: {why}", scores)
-    ranks = {s.id: goal.rank(scores[s.id], start, (fixed or {}).get(s.depth, Feedback())) for s in candidates}
-    best = max(candidates, key=lambda s: (ranks[s.id], -s.id))
+    best, (feasible, _) = best_state(goal, scores, {s.id: s.depth for s in candidates}, fixed or {})
     metrics = ", ".join(t.metric for t in goal.scalar)
     rule = f"best {metrics} on the selection set among {len(candidates)} states, S_0 included"
-    if ranks[best.id][0] < 0:
+    if feasible < 0:
         rule += "; none of them keeps the constraints"
     if ours:
         names = ", ".join(dict.fromkeys(c.metric for c in ours))
         rule += f"; limits of {names} left out, for people judge the feedback images alone"
-    return Choice(best.id, rule, scores)
+    return Choice(best, rule, scores)
+
+
+def best_state(
+    goal: Goal, scores: Mapping[int, Feedback], depths: Mapping[int, int], fixed: Mapping[int, Feedback]
+) -> tuple[int, tuple[float, float]]:
+    """The state that ranks best, the earliest of equals, and its rank (see :meth:`lossagent.goal.Goal.rank`).
+
+    Args:
+        goal: what better means.
+        scores: state id -> feedback on the images to choose by; S_0 among them.
+        depths: state id -> depth.
+        fixed: depth -> feedback on the run under fixed weights, for constraints relative to it.
+    """
+    ranks = {i: goal.rank(found, scores[0], fixed.get(depths[i], Feedback())) for i, found in scores.items()}
+    best = max(ranks, key=lambda i: (ranks[i], -i))
+    return best, ranks[best]

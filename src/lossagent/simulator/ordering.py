@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy.stats import spearmanr
 
+from lossagent import evaluation
 from lossagent.feedback import Feedback
 from lossagent.goal import Goal
 from lossagent.records import Record
@@ -105,13 +106,11 @@ def _simulated(one: Outcome, problem: Problem) -> float | None:
         for state in one.states[1:]:
             if state.decision is not None and state.parent in states:
                 states[state.id] = world.advance(states[state.parent], state.decision.weights, state.decision.replicate)
-        chosen = problem.model.selection is not None
         scores = {i: world.selection(s) or world.feedback(s) for i, s in states.items()}
         kept = max(states)
-        if chosen:
-            fixed = problem.beside(draw).selection
-            ranks = {i: goal.kept_by.rank(f, scores[0], fixed.get(states[i].depth)) for i, f in scores.items()}
-            kept = max(ranks, key=lambda i: (ranks[i], -i))
+        if problem.model.selection is not None:
+            depths = {i: latent.depth for i, latent in states.items()}
+            kept, _ = evaluation.best_state(goal.kept_by, scores, depths, problem.beside(draw).selection)
         if (utility := goal.utility(scores[kept], scores[0])) is not None:
             found.append(utility)
     return float(np.mean(found)) if found else None
